@@ -1,0 +1,72 @@
+"""How far the consumer is: metrics, the commit hint for lag tools, and the watchdog that ends a stuck process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.messaging.sorting import Sorted
+from shared.observability.metrics import (
+    DEAD_LETTERS,
+    FACTS_APPLIED,
+    FACTS_DUPLICATE,
+    FACTS_SKIPPED,
+    LAG_RECORDS,
+)
+
+HINT_EVERY, HINT_TIMEOUT = 5.0, 3.0
+STUCK_AFTER = 60.0
+
+
+class Stuck(RuntimeError):
+    """There is something to consume and nothing has moved for a minute: the process must exit."""
+
+
+class Progress:
+    """Watches one consumer's positions against the ends of its partitions."""
+
+    def __init__(self, service: str, kafka: AIOKafkaConsumer) -> None:
+        self._service = service
+        self._kafka = kafka
+        self._positions: dict[TopicPartition, int] = {}
+        self._moved = time.monotonic()
+
+    def count(self, topic: str, done: Sorted) -> None:
+        """Add a batch to the counters."""
+        FACTS_APPLIED.labels(self._service, topic).inc(len(done.apply))
+        FACTS_DUPLICATE.labels(self._service, topic).inc(sum(done.duplicates.values()))
+        FACTS_SKIPPED.labels(self._service, topic).inc(sum(done.skipped.values()))
+        DEAD_LETTERS.labels(self._service, topic).inc(len(done.dead))
+
+    def report(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Publish the lag of every topic; raise Stuck when there is lag and no progress."""
+        lag: dict[str, int] = {}
+        for partition, position in positions.items():
+            end = self._kafka.highwater(partition) or 0
+            lag[partition.topic] = lag.get(partition.topic, 0) + max(0, end - position)
+        for topic, records in lag.items():
+            LAG_RECORDS.labels(self._service, topic).set(records)
+        if positions != self._positions or not sum(lag.values()):
+            self._moved = time.monotonic()
+        self._positions = dict(positions)
+        if time.monotonic() - self._moved > STUCK_AFTER:
+            raise Stuck(f"lag of {sum(lag.values())} records and no progress for {STUCK_AFTER:.0f} s")
+
+    @property
+    def lag(self) -> int:
+        """Records known to be waiting in the owned partitions."""
+        return sum(max(0, (self._kafka.highwater(p) or 0) - at) for p, at in self._positions.items())
+
+    async def hint_for_ever(self) -> None:
+        """Commit positions to Kafka for lag tools only; failing is harmless, `commit` alone retries for ever."""
+        while True:
+            await asyncio.sleep(HINT_EVERY)
+            if self._positions:
+                with contextlib.suppress(KafkaError, TimeoutError):
+                    async with asyncio.timeout(HINT_TIMEOUT):
+                        await self._kafka.commit(dict(self._positions))

@@ -1,0 +1,155 @@
+"""Relay: sends a service's outbox to Kafka, one relay per service at a time, in order, at least once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.envelope import headers
+from shared.messaging.client import producer as new_producer
+from shared.observability.metrics import FACTS_PUBLISHED, OUTBOX_AGE_SECONDS, OUTBOX_DEPTH
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+ACK_TIMEOUT = 30.0
+BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.2
+HOUSEKEEPING = 15.0
+# The server ends a silent session after 10 seconds, and with it our lock.
+PING = 2.0
+
+_LOCK = text("SELECT pg_try_advisory_lock(hashtext('cunjing.relay'))")
+_PING = text("SELECT 1")
+_UNPUBLISHED = text(
+    """
+    SELECT id, topic, stream_key, sequence, previous, epoch, attributes::text AS attributes, body
+    FROM outbox WHERE published_at IS NULL AND id > :bound ORDER BY id LIMIT :batch
+    """
+)
+_MARK = text("UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY(CAST(:ids AS bigint[]))")
+_BACKLOG = text(
+    """
+    SELECT count(*) AS depth, COALESCE(EXTRACT(epoch FROM clock_timestamp() - min(recorded_at)), 0) AS age
+    FROM outbox WHERE published_at IS NULL AND id > :bound
+    """
+)
+_HORIZON = text(
+    """
+    SELECT (SELECT last_value FROM outbox_id_seq) AS last_id,
+           pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction
+    """
+)
+_OLDEST_UNPUBLISHED = text("SELECT min(id) FROM outbox WHERE published_at IS NULL AND id > :bound")
+
+
+class RelayFailed(RuntimeError):
+    """A batch was not acknowledged: the producer's state cannot be trusted (aiokafka #1101), the process must exit."""
+
+
+@dataclass
+class Bound:
+    """A lower bound for ids still to be sent, so that dead index entries are not walked 50 times a second.
+
+    Only a lower one: `id > last sent` would lose rows of transactions that commit later with smaller ids. An id counts
+    as passed when every transaction that ran while it was already handed out has ended.
+    """
+
+    value: int = 0
+    candidate: int = 0
+    running_until: int = 0
+
+    async def advance(self, connection: AsyncConnection) -> None:
+        """Raise the bound to the last candidate if its transactions have ended, then note a new candidate."""
+        horizon = (await connection.execute(_HORIZON)).one()
+        if horizon.oldest_running >= self.running_until:
+            oldest = (await connection.execute(_OLDEST_UNPUBLISHED, {"bound": self.value})).scalar()
+            self.value = max(self.value, min(self.candidate, oldest - 1 if oldest else self.candidate))
+            self.candidate, self.running_until = horizon.last_id, horizon.next_transaction
+
+
+class Relay:
+    """Sends what is unpublished, on a connection that holds the relay lock of this service's database."""
+
+    def __init__(self, connection: AsyncConnection, bootstrap: str, service: str) -> None:
+        self._connection = connection
+        self._bootstrap = bootstrap
+        self._service = service
+        self._bound = Bound()
+
+    async def run(self) -> None:
+        """Wait for the lock, then send for ever; any failure to send raises RelayFailed."""
+        await self._connection.execution_options(isolation_level="AUTOCOMMIT")
+        while not (await self._connection.execute(_LOCK)).scalar_one():
+            await asyncio.sleep(IDLE_PAUSE)
+        log.info("relay.owner")
+        producer = new_producer(self._bootstrap, self._service)
+        await producer.start()
+        await self._send_for_ever(producer)
+
+    async def _send_for_ever(self, producer: AIOKafkaProducer) -> None:
+        housekeeping_at = 0.0
+        while True:
+            sent = await self.send_batch(producer)
+            now = asyncio.get_running_loop().time()
+            if now >= housekeeping_at:
+                housekeeping_at = now + HOUSEKEEPING
+                await self._housekeeping()
+            if sent < BATCH:
+                await asyncio.sleep(BUSY_PAUSE if sent else IDLE_PAUSE)
+
+    async def send_batch(self, producer: AIOKafkaProducer) -> int:
+        """Send the next rows in order and mark the acknowledged prefix; returns how many were sent."""
+        rows = (await self._connection.execute(_UNPUBLISHED, {"bound": self._bound.value, "batch": BATCH})).all()
+        if not rows:
+            return 0
+        acknowledged = await self._send(producer, rows)
+        if acknowledged:
+            await self._connection.execute(_MARK, {"ids": [row.id for row in rows[:acknowledged]]})
+            for topic, count in Counter(row.topic for row in rows[:acknowledged]).items():
+                FACTS_PUBLISHED.labels(self._service, topic).inc(count)
+        if acknowledged < len(rows):
+            raise RelayFailed(f"{len(rows) - acknowledged} of {len(rows)} facts were not acknowledged")
+        return acknowledged
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row[Any]]) -> int:
+        """How many of the rows, from the first on, the broker has acknowledged."""
+        pending: list[asyncio.Future[object]] = []
+        try:
+            async with asyncio.timeout(ACK_TIMEOUT):
+                for row in rows:
+                    pending.append(await self._hand_over(producer, row))
+                while (await asyncio.wait(pending, timeout=PING))[1]:
+                    await self._connection.execute(_PING)
+        except Exception as error:  # whatever it is: count what was acknowledged, then RelayFailed ends the process
+            log.error("relay.failed", error=type(error).__name__)
+        return next((n for n, ack in enumerate(pending) if not _acknowledged(ack)), len(pending))
+
+    async def _hand_over(self, producer: AIOKafkaProducer, row: Row[Any]) -> asyncio.Future[object]:
+        attributes = orjson.loads(row.attributes)
+        future: asyncio.Future[object] = await producer.send(
+            row.topic,
+            key=row.stream_key.encode(),
+            value=row.body,
+            headers=headers(attributes, sequence=row.sequence, previous=row.previous, epoch=row.epoch),
+        )
+        return future
+
+    async def _housekeeping(self) -> None:
+        await self._bound.advance(self._connection)
+        backlog = (await self._connection.execute(_BACKLOG, {"bound": self._bound.value})).one()
+        OUTBOX_DEPTH.labels(self._service).set(backlog.depth)
+        OUTBOX_AGE_SECONDS.labels(self._service).set(float(backlog.age))
+
+
+def _acknowledged(ack: asyncio.Future[object]) -> bool:
+    return ack.done() and not ack.cancelled() and ack.exception() is None

@@ -1,0 +1,123 @@
+"""The decision for every record of a batch: apply, drop as a duplicate, hold, or put aside as a dead letter. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from shared.contracts.envelope import Fact, Place
+from shared.messaging.incoming import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far one stream has been applied; `held` says why it is stopped."""
+
+    last_seq: int = 0
+    last_id: UUID | None = None
+    epoch: int = 0
+    held: str | None = None
+
+
+@dataclass
+class Sorted:
+    """A batch after the decision, and the cursors as they will be once it is applied."""
+
+    apply: list[Incoming] = field(default_factory=list)
+    dead: list[tuple[Incoming, str]] = field(default_factory=list)
+    held: list[tuple[Incoming, str]] = field(default_factory=list)
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+    duplicates: dict[int, int] = field(default_factory=dict)
+    skipped: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> list[Fact[Any]]:
+        """What the handler gets."""
+        return [incoming.fact for incoming in self.apply if incoming.fact]
+
+
+def sort_stream(
+    batch: Iterable[Incoming], known: Mapping[str, Cursor], broken: Mapping[tuple[int, int], str]
+) -> Sorted:
+    """Decide a batch of a stream topic: only `sequence = last + 1` with `previous` ours is normal.
+
+    `broken` names records (partition, offset) that the handler refused or failed on.
+    """
+    done = Sorted()
+    for incoming in batch:
+        reason = incoming.wrong or broken.get((incoming.partition, incoming.offset))
+        if incoming.stream_key is None:
+            done.dead.append((incoming, reason or "no stream key"))
+            continue
+        cursor = done.cursors.get(incoming.stream_key) or known.get(incoming.stream_key, Cursor())
+        done.cursors[incoming.stream_key] = _step(done, incoming, cursor, reason)
+    return done
+
+
+def _step(done: Sorted, incoming: Incoming, cursor: Cursor, reason: str | None) -> Cursor:
+    """Put one record where it belongs; returns its stream's cursor afterwards."""
+    place = incoming.place
+    if place and _is_duplicate(place, cursor):
+        _count(done.duplicates, incoming)
+        return cursor
+    if cursor.held:
+        done.held.append((incoming, "its stream is held"))
+        return cursor
+    if reason or not place:
+        done.dead.append((incoming, reason or "no place in a stream"))
+        return replace(cursor, held=f"dead letter: {reason}")
+    if fault := discontinuity(place, cursor):
+        done.held.append((incoming, fault))
+        return replace(cursor, held=fault)
+    _accept(done, incoming)
+    return Cursor(place.sequence, place.id, place.epoch)
+
+
+def _is_duplicate(place: Place, cursor: Cursor) -> bool:
+    return place.sequence <= cursor.last_seq and place.epoch <= cursor.epoch
+
+
+def discontinuity(place: Place, cursor: Cursor) -> str | None:
+    """Why a record does not continue its stream: lost or forked history of the publisher. None when it does."""
+    if place.sequence <= cursor.last_seq:
+        return f"fork: {place.sequence} again in epoch {place.epoch}, applied up to {cursor.last_seq} in {cursor.epoch}"
+    if place.sequence > cursor.last_seq + 1:
+        return f"gap: {place.sequence} after {cursor.last_seq}"
+    if place.previous != cursor.last_id or place.epoch < cursor.epoch:
+        return f"fork: {place.sequence} does not continue the fact applied before it"
+    return None
+
+
+def sort_reference(
+    batch: Iterable[Incoming], known: Mapping[str, Cursor], broken: Mapping[tuple[int, int], str]
+) -> Sorted:
+    """Decide a batch of a compacted topic: the highest (epoch, sequence) wins, gaps mean nothing, nothing is held."""
+    done = Sorted()
+    for incoming in batch:
+        key, place = incoming.stream_key, incoming.place
+        reason = incoming.wrong or broken.get((incoming.partition, incoming.offset))
+        if reason or key is None or place is None:
+            done.dead.append((incoming, reason or "no stream key"))
+            continue
+        cursor = done.cursors.get(key) or known.get(key, Cursor())
+        if (place.epoch, place.sequence) > (cursor.epoch, cursor.last_seq):
+            _accept(done, incoming)
+            cursor = Cursor(place.sequence, place.id, place.epoch)
+        else:
+            _count(done.duplicates, incoming)
+        done.cursors[key] = cursor
+    return done
+
+
+def _accept(done: Sorted, incoming: Incoming) -> None:
+    """Apply it, or count it as skipped when its type is not one this reader asks for."""
+    if incoming.fact:
+        done.apply.append(incoming)
+    else:
+        _count(done.skipped, incoming)
+
+
+def _count(counter: dict[int, int], incoming: Incoming) -> None:
+    counter[incoming.partition] = counter.get(incoming.partition, 0) + 1

@@ -1,0 +1,62 @@
+"""Topics: created with settings that keep every fact, and refused when they have another number of partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiokafka.admin import NewTopic
+
+from shared.contracts.registry import COMPACTED, TOPICS
+from shared.messaging.client import MAX_MESSAGE_BYTES, admin
+
+PARTITIONS = 12
+"""Fixed: growing it would send a stream's later facts to another partition and break their order."""
+
+
+class TopicProblem(RuntimeError):
+    """Topics are missing or have another partition count; the text says which and what to do."""
+
+
+async def ensure_topics(
+    bootstrap: str, replication_factor: int, topics: Iterable[str] = TOPICS, compacted: Iterable[str] = COMPACTED
+) -> list[str]:
+    """Create the topics that do not exist yet and check the others; returns the names of the new ones."""
+    client = admin(bootstrap)
+    await client.start()
+    try:
+        missing = sorted(set(topics) - set(await client.list_topics()))
+        if missing:
+            await client.create_topics([_new(name, replication_factor, name in set(compacted)) for name in missing])
+    finally:
+        await client.close()
+    await check_topics(bootstrap, topics)
+    return missing
+
+
+async def check_topics(bootstrap: str, topics: Iterable[str]) -> None:
+    """Raise TopicProblem unless every topic exists with exactly PARTITIONS partitions."""
+    client = admin(bootstrap)
+    await client.start()
+    try:
+        described = await client.describe_topics(sorted(topics))
+    finally:
+        await client.close()
+    counts = {found["topic"]: len(found["partitions"]) for found in described}
+    wrong = {name: counts.get(name, 0) for name in topics if counts.get(name, 0) != PARTITIONS}
+    if wrong:
+        listed = ", ".join(f"{name} has {count}" for name, count in sorted(wrong.items()))
+        raise TopicProblem(
+            f"every topic needs {PARTITIONS} partitions: {listed}. Missing topics (0): run `cunjing topics`"
+        )
+
+
+def _new(name: str, replication_factor: int, compact: bool) -> NewTopic:
+    settings = {
+        "retention.ms": "-1",
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        "min.insync.replicas": "2" if replication_factor >= 3 else "1",
+        "unclean.leader.election.enable": "false",
+    }
+    if compact:
+        settings |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(24 * 3600 * 1000)}
+    return NewTopic(name, PARTITIONS, replication_factor, topic_configs=settings)

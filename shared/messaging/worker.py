@@ -1,0 +1,139 @@
+"""A worker process: relay, consumer, timers and loops of one service, and its health page.
+
+Workers are meant to be killed: whenever a client library is in a state that cannot be trusted, the process ends with a
+message and is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+import uvicorn
+
+from shared.database.engine import owning_connection, require_version
+from shared.database.errors import is_transient
+from shared.database.migrate import schema_problem
+from shared.database.unit import Database, Unit
+from shared.messaging.consumer import Consumer
+from shared.messaging.handling import Handler, subscriptions
+from shared.messaging.relay import Relay
+from shared.messaging.topics import check_topics
+from shared.observability.logs import configure_logging
+from shared.settings import ServiceSettings
+from shared.web.api import create_api
+
+log = structlog.get_logger(__name__)
+
+EXIT = 70
+RETRY_PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Ticker:
+    """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now."""
+
+    name: str
+    interval: timedelta
+    tick: Callable[[Unit], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Work that runs for ever and opens its own transactions (webhook delivery)."""
+
+    name: str
+    run: Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass
+class Worker:
+    """Everything one service does in the background."""
+
+    settings: ServiceSettings
+    service: str
+    database: Database
+    versions: Path
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    tickers: Sequence[Ticker] = ()
+    loops: Sequence[Loop] = ()
+    _consumer: Consumer | None = None
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""
+        configure_logging(self.service, self.settings.log_level)
+        await self._require_schema()
+        await check_topics(self.settings.kafka_bootstrap_servers, self.handlers)
+        parts = {asyncio.create_task(run, name=name) for name, run in (await self._parts()).items()}
+        stopped = asyncio.create_task(_stop_signal(), name="stop")
+        done, _ = await asyncio.wait({*parts, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopped}:
+            log.error("worker.failed", part=task.get_name(), exc_info=task.exception())
+            _exit()
+        log.info("worker.stopped")
+        os._exit(0)  # locks and transactions end with the session; nothing here needs a farewell
+
+    async def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
+        bootstrap = self.settings.kafka_bootstrap_servers
+        relay = Relay(await owning_connection(self.database.url, _connection_lost), bootstrap, self.service)
+        parts: dict[str, Coroutine[Any, Any, None]] = {"relay": relay.run(), "health": self._serve_health()}
+        if self.handlers:
+            connection = await owning_connection(self.database.url, _connection_lost)
+            topics = subscriptions(self.service, self.handlers)
+            self._consumer = Consumer(connection, bootstrap, self.service, topics, self.database.clock)
+            parts |= {"consumer": self._consumer.run(), "hint": self._consumer.progress.hint_for_ever()}
+        parts |= {ticker.name: self._tick_for_ever(ticker) for ticker in self.tickers}
+        return parts | {loop.name: loop.run() for loop in self.loops}
+
+    async def _tick_for_ever(self, ticker: Ticker) -> None:
+        while True:
+            try:
+                async with self.database.unit() as unit:
+                    more = await ticker.tick(unit)
+                pause = 0.0 if more else ticker.interval.total_seconds()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("ticker.retry", ticker=ticker.name, error=type(error).__name__)
+                pause = RETRY_PAUSE
+            await asyncio.sleep(pause)
+
+    async def _require_schema(self) -> None:
+        async with self.database.engine.connect() as connection:
+            await require_version(connection)
+            if problem := await schema_problem(connection, self.service, self.versions):
+                sys.exit(problem)
+
+    async def _serve_health(self) -> None:
+        api = create_api(service=self.service, routers=[], settings=self.settings, database=self.database)
+        config = uvicorn.Config(
+            api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the worker has its own
+        await server.serve()
+
+
+async def _stop_signal() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _connection_lost() -> None:
+    log.error("worker.connection_lost", help="the server ended the session that held our locks; starting again")
+    _exit()
+
+
+def _exit() -> NoReturn:
+    sys.stderr.flush()
+    os._exit(EXIT)
