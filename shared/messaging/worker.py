@@ -25,6 +25,7 @@ from shared.database.migrate import schema_problem
 from shared.database.unit import Database, Unit
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Handler, subscriptions
+from shared.messaging.readiness import readiness
 from shared.messaging.relay import Relay
 from shared.messaging.topics import check_topics
 from shared.observability.logs import configure_logging
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 EXIT = 70
 RETRY_PAUSE = 0.5
+MAX_LAG = 50_000
+"""About what a worker applies in two to five seconds: beyond it the process is not up to date."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,18 @@ class Worker:
                 sys.exit(problem)
 
     async def _serve_health(self) -> None:
-        api = create_api(service=self.service, routers=[], settings=self.settings, database=self.database)
+        checks = {**readiness(self.settings, self.database, self.versions), "lag": self._lag_is_small}
+        api = create_api(service=self.service, routers=[], settings=self.settings, readiness=checks)
         config = uvicorn.Config(
             api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
         )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the worker has its own
         await server.serve()
+
+    async def _lag_is_small(self) -> str | None:
+        lag = self._consumer.progress.lag if self._consumer else 0
+        return f"{lag} records behind" if lag > MAX_LAG else None
 
 
 async def _stop_signal() -> None:

@@ -1,0 +1,70 @@
+"""The HTTP side of the demonstration: what any backend of a province would write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+BUSY = 503
+ATTEMPTS = 30
+
+
+class Unexpected(Exception):
+    """A service answered what this client has no use for; the text holds method, address, status and problem."""
+
+
+class Api:
+    """One service as seen with one token."""
+
+    def __init__(self, address: str, token: str) -> None:
+        headers = {"authorization": f"Bearer {token}"}
+        self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=60)
+        self.waited = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """The answer's JSON."""
+        return await self._ask("GET", path, params={name: value for name, value in query.items() if value is not None})
+
+    async def post(self, path: str, body: Any, **query: Any) -> Any:
+        """Send JSON."""
+        return await self._ask("POST", path, params=query, content=orjson.dumps(body), headers=_JSON)
+
+    async def put(self, path: str, body: Any) -> Any:
+        """Send JSON."""
+        return await self._ask("PUT", path, content=orjson.dumps(body), headers=_JSON)
+
+    async def post_text(self, path: str, text: str, content_type: str, **query: Any) -> Any:
+        """Send a file as it is."""
+        headers = {"content-type": content_type}
+        return await self._ask("POST", path, params=query, content=text.encode(), headers=headers)
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        for _ in range(ATTEMPTS):
+            answer = await self._http.request(method, path, **request)
+            if answer.status_code != BUSY:
+                return _content(answer)
+            self.waited += 1  # nothing was kept: the same again, when the server says so
+            await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
+        raise Unexpected(f"{method} {answer.url}: still busy after {ATTEMPTS} attempts")
+
+
+_JSON: Mapping[str, str] = {"content-type": "application/json"}
+
+
+def _content(answer: httpx.Response) -> Any:
+    if answer.is_success:
+        return orjson.loads(answer.content) if answer.content else None
+    raise Unexpected(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:2000]}")

@@ -1,0 +1,138 @@
+"""One month of the county's work: what phones send, what stations say about it, what is wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import TypeVar
+
+from demo.activities import Item, Work, Workforce, activities
+from demo.county import COUNTY, SEED, SYSTEM, County, Person
+from demo.presence import Duty, duties, register
+from shared.ids import foreign_id
+
+T = TypeVar("T")
+
+MONTH = "2026-10"
+BATCH = 500
+NEVER_KNOWN = f"{COUNTY}999999"
+COPIES_OF_BAD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """An item that must not get in, and what the program has to say about it."""
+
+    item: Item
+    outcome: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Month:
+    """The month of a county; `work` is in the order in which it gets through to the server."""
+
+    county: County
+    work: tuple[Work, ...]
+    roster: tuple[Duty, ...]
+
+    @cached_property
+    def activities(self) -> tuple[Work, ...]:
+        """The work without the arrival register."""
+        return tuple(work for work in self.work if work.item["type"] == "activity")
+
+    @cached_property
+    def bad(self) -> tuple[Bad, ...]:
+        """Items a real phone gets wrong, a few of each."""
+        return tuple(_bad_items(self.activities[0].item))
+
+    @cached_property
+    def clash(self) -> Bad:
+        """A phone that used an id twice: sent after everything else it changes nothing."""
+        return Bad(self.activities[0].item | {"quantity": "7"}, "conflict", "fieldwork.content_conflict")
+
+    def batches(self) -> Iterator[list[Item]]:
+        """Batches as the backend passes them on: shuffled, every twelfth twice, bad items among the good."""
+        random = Random(f"{SEED}/batches")  # noqa: S311
+        items = [work.item for work in self.work]
+        for bad in self.bad:
+            items.insert(random.randrange(BATCH, len(items)), bad.item)
+        for number, batch in enumerate(chunks(items)):
+            random.shuffle(batch)
+            yield batch
+            if number % 12 == 5:
+                yield batch
+
+    def quiet_villages(self) -> list[str]:
+        """Villages of the county where nobody entered a dispute."""
+        loud = {work.village for work in self.activities if work.item["kind"] == "dispute"}
+        return [village.code for village in self.county.villages if village.code not in loud]
+
+    def verdicts(self) -> Iterator[Item]:
+        """What each station's head says about the work of its people; some of it still waits for him."""
+        random = Random(f"{SEED}/verdicts")  # noqa: S311
+        for work in self.activities:
+            if work.fate != "wait":
+                head = self.county.head_of[self.county.area_of[work.village].station.org_id]
+                yield _verify(work, head, random) if work.fate == "verify" else _reject(work, head, random)
+
+
+def plan_month(county: County, scale: float = 1.0) -> Month:
+    """The month at a share of the county's published work; presence is always whole."""
+    workforce = Workforce.of(county)
+    roster = tuple(duties(workforce))
+    work = [*activities(workforce, scale), *register(iter(roster))]
+    return Month(county, tuple(sorted(work, key=lambda work: work.reaches)), roster)
+
+
+def chunks(items: list[T], size: int = BATCH) -> Iterator[list[T]]:
+    """Parts of at most 500: what one request may hold."""
+    yield from (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _bad_items(good: Item) -> Iterator[Bad]:
+    for number in range(COPIES_OF_BAD):
+        item = good | {"id": str(foreign_id(SYSTEM, f"bad/{number}"))}
+        yield Bad(_own(item, "kind", kind="tea_drinking"), "rejected", "fieldwork.unknown_kind")
+        yield Bad(
+            _own(item, "future", **{"from": "2099-01-01T09:00:00+08:00", "to": None}),
+            "rejected",
+            "fieldwork.in_the_future",
+        )
+        yield Bad(_own(item, "nothing", quantity="0"), "rejected", "fieldwork.invalid_item")
+        yield Bad(_own(item, "elsewhere", village="411602001001"), "rejected", "fieldwork.outside_jurisdiction")
+        yield Bad(_own(item, "unknown", village=NEVER_KNOWN), "retryable", "fieldwork.village_unknown_yet")
+
+
+def _own(item: Item, fault: str, **wrong: str | None) -> Item:
+    return item | {"id": str(foreign_id(SYSTEM, f"{fault}/{item['id']}"))} | wrong
+
+
+def _verify(work: Work, head: Person, random: Random) -> Item:
+    return {
+        "verdict": "verify",
+        "activity_id": work.item["id"],
+        "verified_by": {"id": str(head.officer_id)},
+        "method": random.choices(("desk", "bulk", "field"), (5, 4, 1))[0],
+        "true_situation": random.random() < 0.99,
+        "record_seen": random.random() < 0.96,
+        "signature_seen": random.random() < 0.9,
+        "effective": "yes",
+    }
+
+
+def _reject(work: Work, head: Person, random: Random) -> Item:
+    cause, reason = random.choices(
+        (("not_confirmed", "resident_does_not_confirm"), ("recheck_failed", "no_record_found"), ("fraud", "made_up")),
+        (6, 3, 1),
+    )[0]
+    return {
+        "verdict": "reject",
+        "activity_id": work.item["id"],
+        "verified_by": {"id": str(head.officer_id)},
+        "method": "field",
+        "cause": cause,
+        "reason": reason,
+    }

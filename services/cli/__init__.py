@@ -1,0 +1,1 @@
+"""The command line `cunjing`, one small module per command."""

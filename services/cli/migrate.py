@@ -1,0 +1,45 @@
+"""`cunjing migrate`."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.failures import told_in_words
+from services.cli.names import SERVICES
+from shared.settings import SettingsError
+
+_SERVICES_FOLDER = Path(__file__).resolve().parents[1]
+
+
+def migrate(
+    services: Annotated[
+        list[str] | None, typer.Argument(help=f"Any of {', '.join(SERVICES)}; all of them when none is named.")
+    ] = None,
+) -> None:
+    """Bring the databases to the newest schema. Does nothing to one that is there already.
+
+    Reads `CUNJING_<SERVICE>_DATABASE_URL` of each service.
+    """
+    with told_in_words():
+        addresses = {service: _database_url(service) for service in services or SERVICES}
+    asyncio.run(_migrate_all(addresses))
+
+
+async def _migrate_all(addresses: dict[str, str]) -> None:
+    from shared.database.migrate import migrate as migrate_database
+
+    for service, url in addresses.items():
+        revision = await migrate_database(url, _SERVICES_FOLDER / service / "migrations")
+        typer.echo(f"{service}: {revision}")
+
+
+def _database_url(service: str) -> str:
+    if service not in SERVICES:
+        raise typer.BadParameter(f"no service {service!r}; there are {', '.join(SERVICES)}")
+    variable = f"CUNJING_{service.upper()}_DATABASE_URL"
+    if not (url := os.environ.get(variable)):
+        raise SettingsError(f"{variable} is not set: the address of the database of {service}")
+    return url

@@ -1,0 +1,55 @@
+"""`cunjing <service> api` and `cunjing <service> worker`."""
+
+import asyncio
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+import uvicorn
+
+from services.cli.failures import told_in_words
+from shared.observability.logs import configure_logging
+from shared.settings import ServiceSettings
+
+
+def service_commands(service: str, owns: str) -> typer.Typer:
+    """The commands of one service; its code is imported only when one of them runs."""
+    commands = typer.Typer(help=owns, no_args_is_help=True)
+
+    @commands.command()
+    def api() -> None:
+        """Serve the HTTP API until SIGTERM."""
+        settings = _settings(service)
+        uvicorn.run(
+            _app_module(service).create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+        )
+
+    @commands.command()
+    def worker() -> None:
+        """Publish and consume facts and run the timers. Safe to kill at any moment: start it again."""
+        settings = _settings(service)
+        asyncio.run(_app_module(service).create_worker(settings).run())
+
+    return commands
+
+
+def _settings(service: str) -> ServiceSettings:
+    """Read the environment with the service's own settings class, where it has one."""
+    own = f"services.{service}.settings"
+    has_own = find_spec(own) is not None
+    kind = getattr(importlib.import_module(own), f"{service.capitalize()}Settings") if has_own else ServiceSettings
+    with told_in_words():
+        settings: ServiceSettings = kind.of(service)
+    configure_logging(service, settings.log_level)
+    return settings
+
+
+def _app_module(service: str) -> Any:
+    return importlib.import_module(f"services.{service}.app")

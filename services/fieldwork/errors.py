@@ -1,0 +1,266 @@
+"""Problems of fieldwork, most of them about one item of a batch; codes are stable, titles and details Chinese."""
+
+from datetime import datetime
+
+from uuid import UUID
+
+from shared.web.problems import Problem
+
+
+class InvalidItem(Problem):
+    """The item is not what its type takes; `errors` names each place and never what was sent."""
+
+    status = 422
+    code = "fieldwork.invalid_item"
+    title = "条目不符合要求"
+
+
+class UnknownKind(Problem):
+    """No scheme of the village's jurisdiction has this kind."""
+
+    status = 422
+    code = "fieldwork.unknown_kind"
+    title = "方案中没有这种活动"
+
+
+class DetailsInvalid(Problem):
+    """The details do not fit the kind."""
+
+    status = 422
+    code = "fieldwork.details_invalid"
+    title = "活动明细不符合要求"
+
+
+class PersonalData(Problem):
+    """A citizen or phone number where only labels and codes belong: it would travel in a fact."""
+
+    status = 422
+    code = "fieldwork.personal_data"
+    title = "明细中含有个人信息"
+
+
+class InTheFuture(Problem):
+    """Later than a phone that is a few minutes fast explains."""
+
+    status = 422
+    code = "fieldwork.in_the_future"
+    title = "时间在将来"
+
+
+class EndsBeforeItBegins(Problem):
+    """The end lies before the beginning."""
+
+    status = 422
+    code = "fieldwork.ends_before_it_begins"
+    title = "结束早于开始"
+
+
+class SessionTooLong(Problem):
+    """A departure so long after its arrival that it is another session's."""
+
+    status = 422
+    code = "fieldwork.session_too_long"
+    title = "驻村时段过长"
+
+
+class OfficerPresenceRequired(Problem):
+    """C-31: restricted work needs the police officer who was present."""
+
+    status = 422
+    code = "fieldwork.officer_presence_required"
+    title = "须有民警在场"
+
+
+class QuantityAboveClaimed(Problem):
+    """A verifier may count less than was entered, never more."""
+
+    status = 422
+    code = "fieldwork.quantity_above_claimed"
+    title = "核实数量超过登记数量"
+
+
+class ReasonRequired(Problem):
+    """Replacing a verdict needs a reason code."""
+
+    status = 422
+    code = "fieldwork.reason_required"
+    title = "更改核实结论须说明原因"
+
+
+class NotKnownYet(Problem):
+    """The item names something that has not arrived here: the same item succeeds later."""
+
+    status = 409
+    title = "相关资料尚未同步"
+
+    def __init__(self) -> None:
+        super().__init__("请稍后原样重发", retryable=True)
+
+
+class OfficerUnknownYet(NotKnownYet):
+    """No such officer here so far."""
+
+    code = "fieldwork.officer_unknown_yet"
+
+
+class StationUnknownYet(NotKnownYet):
+    """Nobody has said here where the officer or the village belongs."""
+
+    code = "fieldwork.station_unknown_yet"
+
+
+class VillageUnknownYet(NotKnownYet):
+    """No such village here so far."""
+
+    code = "fieldwork.village_unknown_yet"
+
+
+class SchemeUnknownYet(NotKnownYet):
+    """Nobody has said here which scheme the village's jurisdiction runs on that day."""
+
+    code = "fieldwork.scheme_unknown_yet"
+
+
+class SessionUnknownYet(NotKnownYet):
+    """The arrival this departure belongs to has not come."""
+
+    code = "fieldwork.session_unknown_yet"
+
+
+class ContentConflict(Problem):
+    """The id is used for other content; nothing was changed."""
+
+    status = 409
+    code = "fieldwork.content_conflict"
+    title = "同一编号的内容不同"
+
+    def __init__(self) -> None:
+        super().__init__("此编号已用于另一内容,原记录未改动;如为新记录请换一个编号")
+
+
+class SessionClosed(Problem):
+    """The session has another departure already."""
+
+    status = 409
+    code = "fieldwork.session_closed"
+    title = "该驻村时段已结束"
+
+
+class OutsideJurisdiction(Problem):
+    """The village is outside the token's division; whether it exists is not told."""
+
+    status = 404
+    code = "fieldwork.outside_jurisdiction"
+    title = "不在管辖范围内"
+
+    def __init__(self) -> None:
+        super().__init__("请使用该地的令牌提交")
+
+
+class VerifierIsAuthor(Problem):
+    """A-201: nobody confirms his own work."""
+
+    status = 403
+    code = "fieldwork.verifier_is_author"
+    title = "不能核实本人的活动"
+
+
+class ReplacerIsVerifier(Problem):
+    """A verdict is replaced by somebody else than who gave it."""
+
+    status = 403
+    code = "fieldwork.replacer_is_verifier"
+    title = "须由另一人更改核实结论"
+
+
+class NotTheStation(Problem):
+    """The person does not belong to the station responsible for the village."""
+
+    status = 403
+    code = "fieldwork.not_the_station"
+    title = "不是责任派出所的人员"
+
+
+class AlreadyDecided(Problem):
+    """A verdict stands: name it in `replaces` to change it."""
+
+    status = 409
+    code = "fieldwork.already_decided"
+    title = "该活动已有核实结论"
+
+    def __init__(self, verdict_id: UUID, verdict: str, decided_at: datetime) -> None:
+        super().__init__(
+            "如确需更改,请另一人在 replaces 中写明现有结论的编号并给出原因",
+            verdict_id=verdict_id,
+            verdict=verdict,
+            decided_at=decided_at,
+        )
+
+
+class Superseded(Problem):
+    """Its author has entered it anew: decide about the newer one."""
+
+    status = 409
+    code = "fieldwork.superseded"
+    title = "该活动已被新的登记取代"
+
+
+class NothingToReplace(Problem):
+    """`replaces` names a verdict, and none stands."""
+
+    status = 409
+    code = "fieldwork.nothing_to_replace"
+    title = "没有可更改的核实结论"
+
+
+class AlreadyCertified(Problem):
+    """A certificate for this village, matter and month is in force."""
+
+    status = 409
+    code = "fieldwork.already_certified"
+    title = "该村当月已有证明"
+
+
+class AlreadyRevoked(Problem):
+    """The certificate was revoked before."""
+
+    status = 409
+    code = "fieldwork.already_revoked"
+    title = "该证明已撤销"
+
+
+class ActivityNotFound(Problem):
+    """No such activity, or outside one's jurisdiction or clearance: the answer does not tell which."""
+
+    status = 404
+    code = "fieldwork.activity_not_found"
+    title = "未找到该活动"
+
+    def __init__(self) -> None:
+        super().__init__("请核对活动编号")
+
+
+class CertificateNotFound(Problem):
+    """No such certificate, or outside one's jurisdiction."""
+
+    status = 404
+    code = "fieldwork.certificate_not_found"
+    title = "未找到该证明"
+
+
+class StationNotFound(Problem):
+    """No such organisation here, or outside one's jurisdiction."""
+
+    status = 404
+    code = "fieldwork.station_not_found"
+    title = "未找到该单位"
+
+
+class CountyRequired(Problem):
+    """The token covers more than one county: say whose feed is meant."""
+
+    status = 422
+    code = "fieldwork.county_required"
+    title = "须指明县级区划"
+
+

@@ -1,0 +1,261 @@
+"""Arrivals, departures, duty rosters, and what is judged of a day from them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.fieldwork.repository.statements import Insertion
+from services.fieldwork.rules.presence import Place, Session
+from services.fieldwork.tables import arrival, departure, roster
+from shared.reference.queries import valid_on
+
+OfficerDay = tuple[UUID, date]
+
+_ARRIVAL = Insertion(arrival, [column.name for column in arrival.columns])
+_DEPARTURE = Insertion(departure, [column.name for column in departure.columns])
+_ROSTER = Insertion(roster, ["officer", "day", "county", "subject", "recorded_at", "revision"])
+
+_ARRIVALS = text("SELECT id, officer, village, at, day FROM arrival WHERE id = ANY(CAST(:ids AS uuid[]))")
+
+# Not DO NOTHING: a mark that a recompute is just taking would be lost.
+_MARK = """
+    INSERT INTO day_due (officer, day) {pairs}
+    ON CONFLICT (officer, day) DO UPDATE SET day = excluded.day
+"""
+
+_MARK_GIVEN = text(
+    _MARK.format(
+        pairs="SELECT * FROM unnest(CAST(:officers AS uuid[]), CAST(:days AS date[])) AS d(officer, day) ORDER BY 1, 2"
+    )
+)
+
+_MARK_OF_OFFICERS = text(
+    _MARK.format(
+        pairs="""
+        SELECT officer, day FROM (
+            SELECT a.officer, CAST(stayed.day AS date) AS day FROM arrival a LEFT JOIN departure d ON d.session = a.id
+            CROSS JOIN generate_series(a.day, COALESCE(CAST(d.at AT TIME ZONE 'Asia/Shanghai' AS date), a.day),
+                                       interval '1 day') AS stayed(day)
+            WHERE a.officer = ANY(CAST(:officers AS uuid[]))
+            UNION SELECT officer, day FROM presence_day WHERE officer = ANY(CAST(:officers AS uuid[]))
+            UNION SELECT officer, day FROM roster WHERE officer = ANY(CAST(:officers AS uuid[])) AND state IS NOT NULL
+        ) AS known ORDER BY officer, day"""
+    )
+)
+
+_OFFICERS_OF_AREAS = text(
+    """
+    SELECT officer_id FROM known_assignment
+    WHERE (where_type = 'area' AND where_id = ANY(CAST(:areas AS text[])))
+       OR (where_type = 'village' AND where_id = ANY(CAST(:villages AS text[])))
+    UNION SELECT officer FROM presence_day WHERE area_id = ANY(CAST(:areas AS uuid[]))
+    """
+)
+
+_MARK_DAYS_OVER = text(
+    _MARK.format(
+        pairs="""
+        SELECT officer, day FROM (
+            SELECT officer, day FROM roster WHERE state IS NULL AND day < :today
+            ORDER BY day, officer LIMIT :limit) AS over ORDER BY officer, day"""
+    )
+)
+
+_TAKE = text(
+    """
+    DELETE FROM day_due USING (
+        SELECT officer, day FROM day_due ORDER BY officer, day LIMIT :limit FOR UPDATE SKIP LOCKED) AS taken
+    WHERE day_due.officer = taken.officer AND day_due.day = taken.day
+    RETURNING day_due.officer, day_due.day
+    """
+)
+
+_DUE = "unnest(CAST(:officers AS uuid[]), CAST(:days AS date[])) AS due(officer, day)"
+
+# The longest session has 31 days: an earlier arrival cannot reach into the day.
+_SESSIONS = text(
+    f"""
+    SELECT due.officer, due.day, a.id, a.village, a.at, d.at AS ended, a.day = due.day AS begun_that_day
+    FROM {_DUE}
+    JOIN arrival a ON a.officer = due.officer
+        AND a.at < CAST(due.day + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+        AND a.at > CAST(due.day - 32 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+    LEFT JOIN departure d ON d.session = a.id
+    WHERE a.day = due.day OR d.at > CAST(due.day AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+    """  # noqa: S608
+)
+
+_PLACES = text(
+    f"""
+    SELECT due.officer, due.day, own.assignment_id, own.where_type, own.where_id, held.area_id, held.villages
+    FROM {_DUE}
+    JOIN known_assignment own ON own.officer_id = due.officer AND own.where_type IN ('village', 'area')
+        AND {valid_on("own", "due.day")}
+    LEFT JOIN LATERAL (
+        SELECT k.area_id, k.villages FROM known_area k
+        WHERE {valid_on("k", "due.day")}
+          AND CASE own.where_type WHEN 'area' THEN k.area_id = CAST(own.where_id AS uuid)
+                                  ELSE k.villages @> ARRAY[own.where_id] END
+        ORDER BY k.valid_from DESC, k.area_id LIMIT 1) AS held ON true
+    ORDER BY own.assignment_id
+    """  # noqa: S608
+)
+
+_STORED = text(
+    f"SELECT p.* FROM {_DUE} JOIN presence_day p ON p.officer = due.officer AND p.day = due.day"  # noqa: S608
+)
+
+_ROSTERED = text(
+    f"SELECT r.officer, r.day, r.county, r.state, r.revision FROM {_DUE} JOIN roster r USING (officer, day)"  # noqa: S608
+)
+
+_JUDGE = text(
+    """
+    UPDATE roster SET state = judged.state, revision = judged.revision
+    FROM unnest(CAST(:officers AS uuid[]), CAST(:days AS date[]), CAST(:states AS text[]), CAST(:revisions AS int[]))
+        AS judged(officer, day, state, revision)
+    WHERE roster.officer = judged.officer AND roster.day = judged.day
+    """
+)
+
+_PRESENCE = (
+    "assignment_id",
+    "day",
+    "officer",
+    "village",
+    "area_id",
+    "county",
+    "minutes_in_village",
+    "minutes_in_area",
+    "longest_minutes",
+    "sessions",
+    "open_sessions",
+    "revision",
+)
+
+_KEEP_PRESENCE = text(
+    f"""
+    INSERT INTO presence_day ({", ".join(_PRESENCE)})
+    SELECT * FROM unnest(CAST(:assignment_id AS uuid[]), CAST(:day AS date[]), CAST(:officer AS uuid[]),
+        CAST(:village AS text[]), CAST(:area_id AS uuid[]), CAST(:county AS text[]),
+        CAST(:minutes_in_village AS int[]), CAST(:minutes_in_area AS int[]), CAST(:longest_minutes AS int[]),
+        CAST(:sessions AS int[]), CAST(:open_sessions AS int[]), CAST(:revision AS int[]))
+    ON CONFLICT (assignment_id, day) DO UPDATE
+        SET ({", ".join(_PRESENCE[2:])}) = ({", ".join(f"excluded.{name}" for name in _PRESENCE[2:])})
+    """  # noqa: S608  # names of our own columns
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSession:
+    """A session as it touches one day."""
+
+    session: Session
+    begun_that_day: bool
+
+
+async def insert_arrivals(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
+    """Keep new arrivals; returns the ids that were not here."""
+    return set(await connection.scalars(_ARRIVAL.statement, _ARRIVAL.parameters(rows)))
+
+
+async def insert_departures(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
+    """Keep new departures; one whose session has another departure is not kept."""
+    return set(await connection.scalars(_DEPARTURE.statement, _DEPARTURE.parameters(rows)))
+
+
+async def arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
+    """Arrivals by id."""
+    return {row.id: row for row in await connection.execute(_ARRIVALS, {"ids": list(ids)})}
+
+
+async def insert_roster(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[OfficerDay]:
+    """Keep new rostered days (officer, day, county, subject, recorded_at, revision); returns those that were not here."""
+    return {(row.officer, row.day) for row in await connection.execute(_ROSTER.statement, _ROSTER.parameters(rows))}
+
+
+async def mark(connection: AsyncConnection, days: Collection[OfficerDay]) -> None:
+    """Officer days whose presence and attendance have to be worked out anew."""
+    if days:
+        await connection.execute(_MARK_GIVEN, _columns(days))
+
+
+async def mark_officers(connection: AsyncConnection, officers: Collection[UUID]) -> None:
+    """All days these officers have sessions, presence or a judgement on: their assignments changed."""
+    if officers:
+        await connection.execute(_MARK_OF_OFFICERS, {"officers": list(officers)})
+
+
+async def officers_of_areas(connection: AsyncConnection, areas: Collection[UUID], villages: Collection[str]) -> set[UUID]:
+    """Officers whose own work may change when these areas or their villages do."""
+    columns = {"areas": [str(area) for area in areas], "villages": list(villages)}
+    return set(await connection.scalars(_OFFICERS_OF_AREAS, columns))
+
+
+async def mark_days_over(connection: AsyncConnection, today: date, limit: int) -> int:
+    """Mark rostered days that are over and not judged; returns how many."""
+    return (await connection.execute(_MARK_DAYS_OVER, {"today": today, "limit": limit})).rowcount
+
+
+async def take(connection: AsyncConnection, limit: int) -> list[OfficerDay]:
+    """Take marked days that no other worker has; whoever marks one of them meanwhile waits and marks it again."""
+    return [(row.officer, row.day) for row in await connection.execute(_TAKE, {"limit": limit})]
+
+
+async def sessions(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[KnownSession]]:
+    """The sessions that touch each day."""
+    found: dict[OfficerDay, list[KnownSession]] = {}
+    for row in await connection.execute(_SESSIONS, _columns(days)):
+        session = Session(row.id, row.village, row.at, row.ended)
+        found.setdefault((row.officer, row.day), []).append(KnownSession(session, row.begun_that_day))
+    return found
+
+
+async def places(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[Place]]:
+    """What each officer's assignments cover on each day."""
+    found: dict[OfficerDay, list[Place]] = {}
+    for row in await connection.execute(_PLACES, _columns(days)):
+        village = row.where_id if row.where_type == "village" else None
+        place = Place(row.assignment_id, village, row.area_id, frozenset(row.villages or ()))
+        found.setdefault((row.officer, row.day), []).append(place)
+    return found
+
+
+async def stored_presence(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[Row[Any]]]:
+    """The presence last published for each day, one row per assignment."""
+    found: dict[OfficerDay, list[Row[Any]]] = {}
+    for row in await connection.execute(_STORED, _columns(days)):
+        found.setdefault((row.officer, row.day), []).append(row)
+    return found
+
+
+async def rostered(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, Row[Any]]:
+    """Those days the officers were on the roster, with what was judged last."""
+    return {(row.officer, row.day): row for row in await connection.execute(_ROSTERED, _columns(days))}
+
+
+async def keep_presence(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Replace the presence of assignments on days."""
+    if rows:
+        await connection.execute(_KEEP_PRESENCE, {name: [row[name] for row in rows] for name in _PRESENCE})
+
+
+async def keep_attendance(connection: AsyncConnection, judged: Sequence[tuple[UUID, date, str, int]]) -> None:
+    """Replace what was judged of rostered days: officer, day, state, revision."""
+    if judged:
+        officers, days, states, revisions = (list(column) for column in zip(*judged, strict=True))
+        await connection.execute(
+            _JUDGE, {"officers": officers, "days": days, "states": states, "revisions": revisions}
+        )
+
+
+def _columns(days: Collection[OfficerDay]) -> dict[str, list[Any]]:
+    ordered = sorted(days)
+    return {"officers": [officer for officer, _ in ordered], "days": [day for _, day in ordered]}

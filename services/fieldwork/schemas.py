@@ -1,0 +1,245 @@
+"""What fieldwork takes: items of batches, each read on its own so that a bad one never spoils the rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+from shared.contracts.base import Sha256, Tri
+from shared.ids import foreign_id
+
+MAX_ITEMS = 500
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _foreign(given: Any) -> UUID | None:
+    """The one UUID of `{system, id}`, the name another system has for a thing."""
+    match given:
+        case {"system": str(system), "id": str(name)} if len(given) == 2 and 0 < len(system) <= 60 and 0 < len(name) <= 200:
+            return foreign_id(system, name)
+    return None
+
+
+def _id(given: Any) -> UUID:
+    if isinstance(given, str):
+        try:
+            return UUID(given)
+        except ValueError:
+            raise PydanticCustomError("item_id", "应为 UUID,或 {{system, id}}") from None
+    found = _foreign(given)
+    if found is None:
+        raise PydanticCustomError("item_id", "应为 UUID,或 {{system, id}}")
+    return found
+
+
+def _officer(given: Any) -> UUID | str:
+    match given:
+        case {"id": str(name)} if len(given) == 1:
+            return _id(name)
+        case {"badge": str(badge)} if len(given) == 1 and 0 < len(badge) <= 40:
+            return badge
+    found = _foreign(given)
+    if found is None:
+        raise PydanticCustomError("officer", "应为 {{id}}、{{badge}} 或 {{system, id}}")
+    return found
+
+
+def _village(given: Any) -> UUID | str:
+    # E-56: public security extends the 12-digit statistical code to 15 digits; the first twelve are the village.
+    if isinstance(given, str) and len(given) in (12, 15) and given.isascii() and given.isdecimal():
+        return given[:12]
+    found = _foreign(given)
+    if found is None:
+        raise PydanticCustomError("village", "应为 12 位或 15 位区划代码,或 {{system, id}}")
+    return found
+
+
+ItemId = Annotated[UUID, PlainValidator(_id, json_schema_input_type=str | dict[str, str])]
+"""The client's UUID, or `{system, id}` of a foreign system, mapped to one deterministic id."""
+
+OfficerRef: TypeAlias = Annotated[UUID | str, PlainValidator(_officer, json_schema_input_type=dict[str, str])]
+"""`{id}`, `{badge}` or `{system, id}`; read as an id, or as a badge (a text)."""
+
+VillageRef: TypeAlias = Annotated[UUID | str, PlainValidator(_village, json_schema_input_type=str | dict[str, str])]
+"""A 12- or 15-digit code or `{system, id}`; read as the 12-digit code, or as the id of a foreign name."""
+
+Instant = Annotated[
+    AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST), AfterValidator(lambda instant: instant.astimezone(UTC))
+]
+Quantity = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=3)]
+# No digits: whatever is called a code can hold nobody's number.
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,63}$")]
+
+
+class Item(BaseModel):
+    """One item of a batch; a misspelt field is an error, since it would be lost silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Evidence(Item):
+    """A photo, signature, recording or document, by the hash of its content."""
+
+    kind: Literal["photo", "signature", "audio", "document"]
+    sha256: Sha256
+
+
+class Activity(Item):
+    """Something an officer did; `officer` entered it (A-210), `done_by` did it (C-39)."""
+
+    type: Literal["activity"]
+    id: ItemId
+    officer: OfficerRef
+    done_by: OfficerRef | None = None
+    with_officer: OfficerRef | None = None
+    village: VillageRef
+    kind: Code
+    since: Instant = Field(alias="from")
+    until: Instant | None = Field(default=None, alias="to")
+    quantity: Quantity
+    unit: Literal["household", "person", "time", "item"]
+    target_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    matter_id: ItemId | None = None
+    group_id: UUID | None = None
+    room_id: UUID | None = None
+    task_id: UUID | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=50)] = ()
+    supersedes: ItemId | None = None
+    note: Annotated[str, StringConstraints(max_length=1000)] | None = None
+
+
+class Arrival(Item):
+    """An officer came to a village: a line of the arrival register (F-021)."""
+
+    type: Literal["arrival"]
+    id: ItemId
+    officer: OfficerRef
+    village: VillageRef
+    at: Instant
+
+
+class Departure(Item):
+    """The end of the session that an arrival began; one that is never sent invents nothing."""
+
+    type: Literal["departure"]
+    id: ItemId
+    session: ItemId
+    at: Instant
+
+
+class Verify(Item):
+    """The work was done as entered (A-201, A-203 … A-205)."""
+
+    verdict: Literal["verify"]
+    activity_id: ItemId
+    verified_by: OfficerRef
+    method: Literal["desk", "bulk", "field"]
+    quantity: Quantity | None = None
+    true_situation: bool
+    record_seen: bool
+    signature_seen: bool
+    effective: Tri
+    reason: Code | None = None
+    replaces: UUID | None = None
+
+
+class Reject(Item):
+    """The work does not count (A-208, S-305)."""
+
+    verdict: Literal["reject"]
+    activity_id: ItemId
+    verified_by: OfficerRef
+    method: Literal["desk", "bulk", "field"] | None = None
+    true_situation: bool | None = None
+    record_seen: bool | None = None
+    signature_seen: bool | None = None
+    effective: Tri | None = None
+    cause: Literal["not_confirmed", "withdrawn", "recheck_failed", "fraud"]
+    reason: Code
+    replaces: UUID | None = None
+
+
+
+class Certificate(Item):
+    """The station says that a village had no dispute, or no instability, in a month (A-202)."""
+
+    id: ItemId
+    village: VillageRef
+    of: Literal["dispute", "instability"]
+    month: Annotated[str, StringConstraints(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+    certified_by: OfficerRef
+
+    @property
+    def first_day(self) -> date:
+        """The first day of the month."""
+        return date.fromisoformat(f"{self.month}-01")
+
+
+class RosterDay(Item):
+    """An officer is on duty that day (F-021)."""
+
+    officer: OfficerRef
+    day: Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2200, 1, 1))]
+
+
+class ForeignVillage(Item):
+    """What another system calls a village."""
+
+    system: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    village: Annotated[str, StringConstraints(pattern=r"^\d{12}(\d{3})?$")]
+
+
+RawItems = Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class SyncBatch(BaseModel):
+    """1 to 500 items of the types activity, arrival, departure."""
+
+    items: RawItems
+
+
+class VerdictBatch(BaseModel):
+    """1 to 500 verdicts."""
+
+    verdicts: RawItems
+
+
+class CertificateBatch(BaseModel):
+    """1 to 500 certificates."""
+
+    items: RawItems
+
+
+class RosterBatch(BaseModel):
+    """1 to 500 rostered days."""
+
+    items: RawItems
+
+
+class ForeignVillageBatch(BaseModel):
+    """1 to 500 foreign names of villages."""
+
+    items: RawItems
+
+
+class Revocation(Item):
+    """Why a certificate no longer holds, and who of the station says so."""
+
+    revoked_by: OfficerRef
+    reason: Code

@@ -1,0 +1,206 @@
+"""Recording activities: checked, kept as sent, published; a newer entry takes the place of the one it supersedes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.fieldwork.errors import (
+    DetailsInvalid,
+    EndsBeforeItBegins,
+    InTheFuture,
+    OfficerPresenceRequired,
+    PersonalData,
+    SchemeUnknownYet,
+    UnknownKind,
+)
+from services.fieldwork.repository import activities as repository
+from services.fieldwork.repository import changes
+from services.fieldwork.repository.changes import Change
+from services.fieldwork.repository.people import Person
+from services.fieldwork.rules.items import lacks_officer, time_fault
+from services.fieldwork.scheme import ActivityKind
+from services.fieldwork.schemas import Activity
+from services.fieldwork.service.batches import Entry, settle
+from services.fieldwork.service.kinds import Bound, Kinds
+from services.fieldwork.service.references import References
+from services.fieldwork.tables import activity
+from shared.clock import shanghai_day
+from shared.contracts.envelope import Fact
+from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
+from shared.database.unit import Unit
+from shared.ids import new_id
+from shared.observability.redaction import redact_value
+from shared.security.vault import Vault
+from shared.web.problems import Problem
+
+
+class Activities:
+    """The activities of one sync."""
+
+    def __init__(self, unit: Unit, known: References, kinds: Kinds, vault: Vault) -> None:
+        self._unit = unit
+        self._known = known
+        self._kinds = kinds
+        self._vault = vault
+        self._facts: dict[UUID, Fact[ActivityRecordedV1]] = {}
+
+    async def record(self, entries: Sequence[Entry[Activity]], bound: Bound) -> list[Change]:
+        """Keep and publish the good and new ones."""
+        rows = {entry.index: row for entry in entries if entry.is_open and (row := self._checked(entry, bound))}
+
+        async def insert(chosen: list[Entry[Activity]]) -> set[UUID]:
+            return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
+
+        created = await settle(self._unit, activity, entries, lambda item: item.id, insert)
+        made = [dict(zip(repository.ACTIVITY_COLUMNS, rows[entry.index], strict=True)) for entry in created]
+        self._unit.outbox.add(*(self._recorded(row, entry.given) for row, entry in zip(made, created, strict=True)))
+        return [Change(row["village"], "activity", row["id"], "recorded") for row in made]
+
+    def _checked(self, entry: Entry[Activity], bound: Bound) -> repository.ActivityRow | None:
+        """The row of an activity that fulfils every rule; otherwise the entry is told why not."""
+        item, known = entry.given, self._known
+        try:
+            author = known.acting(item.officer)
+            entry.actor = author.officer_id
+            village = known.village(item.village)
+            done_by = known.officer(item.done_by) if item.done_by is not None else author
+            companion = known.officer(item.with_officer) if item.with_officer is not None else None
+            _require_past(self._unit, item)
+            kind = self._kind(item, bound.schemes(village, shanghai_day(item.since)))
+            _require_officer(kind, author, done_by, companion)
+        except Problem as problem:
+            entry.fail(problem)
+            return None
+        return self._row(entry, author, done_by, companion, village, kind)
+
+    def _kind(self, item: Activity, schemes: Sequence[str]) -> ActivityKind:
+        if not schemes:
+            raise SchemeUnknownYet
+        found = self._kinds.under(schemes, item.kind)
+        if not found:
+            raise UnknownKind("请使用本地方案列出的活动种类")
+        fitting = next((kind for kind in found if not _misfits(item, kind)), None)
+        if fitting is None:
+            raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=_misfits(item, found[0]))
+        if redact_value(item.details) != item.details:
+            raise PersonalData("请删去明细中的身份证号和手机号")
+        return fitting
+
+    def _row(
+        self,
+        entry: Entry[Activity],
+        author: Person,
+        done_by: Person,
+        companion: Person | None,
+        village: str,
+        kind: ActivityKind,
+    ) -> repository.ActivityRow:
+        item, day = entry.given, shanghai_day(entry.given.since)
+        entry.work = (done_by.officer_id, village, day)
+        return (
+            item.id,
+            entry.content_hash,
+            self._known.who.subject,
+            self._unit.now,
+            author.officer_id,
+            done_by.officer_id,
+            companion and companion.officer_id,
+            village,
+            day,
+            item.kind,
+            item.since,
+            item.until,
+            item.quantity,
+            item.unit,
+            item.target_key and self._vault.blind_index(item.target_key, "target_key").hex(),
+            item.matter_id,
+            item.group_id,
+            item.room_id,
+            item.task_id,
+            orjson.dumps(item.details).decode(),
+            orjson.dumps([piece.__dict__ for piece in item.evidence]).decode(),
+            item.supersedes,
+            item.note and self._vault.seal(item.note),
+            kind.classification,
+            "waiting",
+        )
+
+    def _recorded(self, row: dict[str, Any], item: Activity) -> Fact[ActivityRecordedV1]:
+        data = ActivityRecordedV1.model_validate(
+            row | {"activity_id": row["id"], "details": item.details, "evidence": [e.__dict__ for e in item.evidence]}
+        )
+        return Fact.of(
+            data,
+            time=row["since"],
+            actor=row["author"],
+            jurisdiction=row["village"],
+            classification=row["classification"],
+        )
+
+    async def supersede(self, created: Sequence[UUID]) -> None:
+        """What a newer entry of the same author replaces no longer counts; the points of a verified one go back.
+
+        After the feed's counter is taken: of two writers that bring the older and the newer one, the second sees both.
+        """
+        replaced = await repository.superseded(self._unit.connection, created) if created else []
+        if not replaced:
+            return
+        given = await repository.history(self._unit.connection, [row.id for row in replaced])
+        verdicts = [
+            {
+                "id": new_id(),
+                "activity_id": row.id,
+                "number": len(given.get(row.id, ())) + 1,
+                "subject": self._known.who.subject,
+                "verdict": "supersede",
+                "decided_by": row.author,
+                "decided_at": self._unit.now,
+                "cause": "superseded",
+                "reason": "superseded",
+                "replaces": row.verdict_id,
+            }
+            for row in replaced
+        ]
+        await repository.save_verdicts(self._unit.connection, verdicts)
+        made = [
+            Change(row.village, "activity", row.id, "rejected", verdict["id"])
+            for row, verdict in zip(replaced, verdicts, strict=True)
+        ]
+        await changes.append(self._unit.connection, made, self._unit.now)
+        self._unit.outbox.add(*(_superseded(row, self._unit) for row in replaced))
+
+
+def _superseded(row: Any, unit: Unit) -> Fact[ActivityRejectedV1]:
+    data = ActivityRejectedV1(
+        activity_id=row.id, officer_id=row.done_by, cause="superseded", reason="superseded", decided_by=row.author
+    )
+    return Fact.of(
+        data, time=unit.now, actor=row.author, jurisdiction=row.village, classification=row.classification
+    )
+
+
+def _require_past(unit: Unit, item: Activity) -> None:
+    match time_fault(unit.now, item.since, item.until):
+        case "in_the_future":
+            raise InTheFuture("请校准手机时钟后重发")
+        case "ends_before_it_begins":
+            raise EndsBeforeItBegins("请改正起止时间")
+
+
+def _require_officer(kind: ActivityKind, author: Person, done_by: Person, companion: Person | None) -> None:
+    if lacks_officer(kind.restricted, (author.kind, done_by.kind), companion and companion.kind):
+        raise OfficerPresenceRequired("此类工作须在 with_officer 中写明在场民警")
+
+
+def _misfits(item: Activity, kind: ActivityKind) -> list[dict[str, str]]:
+    found = [
+        {"pointer": f"/details/{fault.field if fault.field in kind.details else '*'}", "message": fault.fault}
+        for fault in kind.faults(item.details)
+    ]
+    if item.unit not in kind.units:
+        found.append({"pointer": "/unit", "message": f"应为 {'、'.join(kind.units)} 之一"})
+    return found

@@ -1,0 +1,168 @@
+"""A batch item by item: read each on its own, find out what became of it, tell it in the order it was sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy import Table
+
+from services.fieldwork.errors import ContentConflict, InvalidItem, NotKnownYet
+from services.fieldwork.repository.items import hashes
+from shared.database.unit import Unit
+from shared.reference.queries import Work
+from shared.security.audit import AuditEntry, record_audits
+from shared.security.principal import Principal
+from shared.security.vault import Vault
+from shared.web.problems import Problem
+from shared.web.validation import fault_list
+
+Outcome = Literal["created", "duplicate", "conflict", "rejected", "retryable"]
+FINE: frozenset[Outcome | None] = frozenset(("created", "duplicate"))
+I = TypeVar("I", bound=BaseModel)  # noqa: E741  # I for item
+
+
+@dataclass(slots=True)
+class Entry(Generic[I]):
+    """One item on its way through a use case."""
+
+    index: int
+    item: I | None = None
+    content_hash: bytes = b""
+    actor: UUID | None = None
+    work: Work | None = None
+    outcome: Outcome | None = None
+    problem: Problem | None = None
+
+    @property
+    def given(self) -> I:
+        """The item of an entry that could be read."""
+        if self.item is None:
+            raise LookupError("this entry could not be read")
+        return self.item
+
+    @property
+    def is_open(self) -> bool:
+        """Nothing is decided about it so far."""
+        return self.outcome is None
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Well formed, not created now, and sent by somebody who may know."""
+        refused = self.problem is not None and self.problem.status in (403, 404)
+        return self.item is not None and self.outcome != "created" and not refused
+
+    def fail(self, problem: Problem) -> None:
+        """What is not known here yet may be sent again, what conflicts or breaks a rule may not."""
+        self.problem = problem
+        self.outcome = "retryable" if isinstance(problem, NotKnownYet) else "rejected"
+
+    def conflict(self, problem: Problem) -> None:
+        """Something else stands where this item would go; nothing was changed."""
+        self.outcome, self.problem = "conflict", problem
+
+    def meets(self, kept_hash: bytes) -> None:
+        """The id is in use: for the same content, or for another."""
+        if kept_hash == self.content_hash:
+            self.outcome, self.problem = "duplicate", None
+        else:
+            self.conflict(ContentConflict())
+
+
+class Reader(Generic[I]):
+    """Reads items of the given types and takes a keyed hash of their content.
+
+    Keyed, because what is hashed may hold a household's identity, which few other values could be tried for.
+    """
+
+    def __init__(self, vault: Vault, types: Mapping[str, TypeAdapter[I]], tag: Callable[[Any], Any]) -> None:
+        self._vault = vault
+        self._types = types
+        self._tag = tag
+
+    def read(self, raw_items: Sequence[Any]) -> list[Entry[I]]:
+        """One entry per raw item, in order."""
+        return [self._entry(index, raw) for index, raw in enumerate(raw_items)]
+
+    def _entry(self, index: int, raw: Any) -> Entry[I]:
+        entry: Entry[I] = Entry(index)
+        tag = self._tag(raw) if isinstance(raw, dict) else None
+        adapter = self._types.get(tag) if isinstance(tag, str) else None
+        if adapter is None:
+            entry.fail(InvalidItem(f"类型只能是 {'、'.join(self._types)} 之一"))
+            return entry
+        try:
+            item = adapter.validate_python(raw)
+            entry.content_hash = self._vault.blind_index(_canonical(item), "content")
+            entry.item = item
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False)
+            entry.fail(InvalidItem(f"共 {len(faults)} 处需要修改,见 errors", errors=fault_list(faults)))
+        except TypeError:
+            # An integer of more than 64 bits, or nesting without end.
+            entry.fail(InvalidItem("含有过大的数字或层次过深"))
+        return entry
+
+
+def _canonical(item: BaseModel) -> str:
+    """Equal content as equal text: defaults filled in, instants in UTC, numbers without trailing zeros, keys sorted."""
+    return orjson.dumps(item.__dict__, default=_plain, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, BaseModel):
+        return value.__dict__
+    raise TypeError(type(value).__name__)
+
+
+async def settle(
+    unit: Unit,
+    table: Table,
+    entries: Sequence[Entry[I]],
+    id_of: Callable[[I], UUID],
+    insert: Callable[[list[Entry[I]]], Awaitable[set[UUID]]],
+) -> list[Entry[I]]:
+    """Insert the open entries, the first of each id, and compare the others with what is kept; returns the created.
+
+    Entries that are neither stay open. An item refused only for what is known today may have been kept long ago.
+    """
+    first: dict[UUID, Entry[I]] = {}
+    for entry in entries:
+        if entry.is_open:
+            first.setdefault(id_of(entry.given), entry)
+    inserted = await insert(list(first.values())) if first else set()
+    created = [entry for id, entry in first.items() if id in inserted]
+    for entry in created:
+        entry.outcome = "created"
+    others = [entry for entry in entries if entry.may_be_kept]
+    kept = await hashes(unit.connection, table, {id_of(entry.given) for entry in others})
+    for entry in others:
+        if id_of(entry.given) in kept:
+            entry.meets(kept[id_of(entry.given)])
+    return created
+
+
+def outcome_dict(entry: Entry[Any], **more: Any) -> dict[str, Any]:
+    """What the caller is told about an item."""
+    told = {"index": entry.index, "outcome": entry.outcome, **more}
+    return told | {"problem": entry.problem.as_dict()} if entry.problem else told
+
+
+async def audit_batch(unit: Unit, who: Principal, action: str, entries: Sequence[Entry[Any]]) -> None:
+    """One row per officer in whose name something was sent; what named nobody is counted as the client's own."""
+    counts: dict[UUID | None, Counter[str]] = {}
+    for entry in entries:
+        counts.setdefault(entry.actor, Counter())[entry.outcome or "rejected"] += 1
+    rows = [
+        AuditEntry(action, f"{counted.total()} items", officer, ", ".join(f"{n} {o}" for o, n in sorted(counted.items())))
+        for officer, counted in counts.items()
+    ]
+    await record_audits(unit, who, rows)

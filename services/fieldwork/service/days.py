@@ -1,0 +1,108 @@
+"""Presence and attendance of a day, worked out from the register whenever something about the day changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.fieldwork.repository import sessions as repository
+from services.fieldwork.repository.sessions import KnownSession, OfficerDay
+from services.fieldwork.rules.presence import NOTHING, Day, Place, attendance, presence, stretches
+from shared.clock import SHANGHAI, shanghai_day
+from shared.contracts.envelope import Fact
+from shared.contracts.fieldwork import AttendanceJudgedV1, PresenceDayUpdatedV1
+from shared.database.unit import Unit
+
+BATCH = 500
+_COUNTY_DIGITS = 6
+
+
+async def mark_days_over(unit: Unit) -> bool:
+    """Have rostered days judged once they are over (F-021)."""
+    return await repository.mark_days_over(unit.connection, shanghai_day(unit.now), BATCH) == BATCH
+
+
+async def work_out_days(unit: Unit) -> bool:
+    """Work out marked days; True when there may be more."""
+    taken = await repository.take(unit.connection, BATCH)
+    if taken:
+        await Days(unit).work_out(taken)
+    return len(taken) == BATCH
+
+
+class Days:
+    """Officer days whose marks this transaction has taken; the register is read after that."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._presence: list[dict[str, Any]] = []
+        self._attendance: list[tuple[UUID, date, str, int]] = []
+
+    async def work_out(self, days: Sequence[OfficerDay]) -> None:
+        """Publish what became different, each with the next revision."""
+        connection = self._unit.connection
+        sessions = await repository.sessions(connection, days)
+        places = await repository.places(connection, days)
+        stored = await repository.stored_presence(connection, days)
+        rostered = await repository.rostered(connection, days)
+        for key in sorted(days):
+            own = places.get(key, [])
+            self._compare_presence(key, own, sessions.get(key, []), stored.get(key, []))
+            if key in rostered:
+                self._compare_attendance(key, own, sessions.get(key, []), rostered[key])
+        await repository.keep_presence(connection, self._presence)
+        await repository.keep_attendance(connection, self._attendance)
+
+    def _compare_presence(
+        self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[KnownSession], stored: Sequence[Any]
+    ) -> None:
+        found = stretches((known.session for known in sessions), *_bounds(key[1]))
+        begun = [known.session for known in sessions if known.begun_that_day]
+        now = {place.assignment_id: (place, presence(place, found, begun)) for place in places}
+        before = {row.assignment_id: row for row in stored}
+        # A day published for an assignment that no longer holds goes back to nothing, visibly.
+        for assignment_id in sorted(now.keys() | before.keys()):
+            row = before.get(assignment_id)
+            place, day = now.get(assignment_id) or (Place(assignment_id, row.village, row.area_id, frozenset()), NOTHING)
+            self._keep_presence(key, place, day, row)
+
+    def _keep_presence(self, key: OfficerDay, place: Place, day: Day, stored: Any) -> None:
+        state = {"village": place.village, "area_id": place.area_id, **asdict(day)}
+        if stored is None and day == NOTHING:
+            return
+        if stored is not None and all(getattr(stored, name) == value for name, value in state.items()):
+            return
+        officer, on = key
+        row = {"assignment_id": place.assignment_id, "officer": officer, "day": on, **state}
+        row["revision"] = stored.revision + 1 if stored is not None else 1
+        row["county"] = min(place.own)[:_COUNTY_DIGITS] if place.own else stored.county
+        self._presence.append(row)
+        self._publish(PresenceDayUpdatedV1.model_validate(row | {"officer_id": officer}), row["county"])
+
+    def _compare_attendance(
+        self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[KnownSession], judged: Any
+    ) -> None:
+        officer, day = key
+        if day >= shanghai_day(self._unit.now):
+            return
+        # A stay that goes on past midnight is an arrival of the new day too.
+        visited = {known.session.village for known in sessions}
+        state = attendance(places, visited)
+        if state == judged.state:
+            return
+        revision = judged.revision + 1
+        self._attendance.append((officer, day, state, revision))
+        data = AttendanceJudgedV1(officer_id=officer, day=day, rostered=True, state=state, revision=revision)
+        self._publish(data, judged.county)
+
+    def _publish(self, data: PresenceDayUpdatedV1 | AttendanceJudgedV1, county: str) -> None:
+        fact = Fact.of(data, time=self._unit.now, actor=data.officer_id, jurisdiction=county)
+        self._unit.outbox.add(fact)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    midnight = datetime.combine(day, time(), SHANGHAI)
+    return midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC)

@@ -1,0 +1,88 @@
+"""What phones send: activities, arrivals, departures, in one transaction, whatever their order and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.fieldwork.repository import changes, people
+from services.fieldwork.repository.changes import Change
+from services.fieldwork.schemas import Activity, Arrival, Departure
+from services.fieldwork.service.activities import Activities
+from services.fieldwork.service.batches import FINE, Entry, I, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.kinds import Bound, Kinds
+from services.fieldwork.service.references import Ref, References
+from services.fieldwork.service.register import Register
+from shared.database.unit import Unit
+from shared.reference.queries import Work, own_work
+from shared.security.principal import Principal
+from shared.security.vault import Vault
+
+SyncItem = Activity | Arrival | Departure
+
+_TYPES: dict[str, TypeAdapter[SyncItem]] = {
+    "activity": TypeAdapter(Activity),
+    "arrival": TypeAdapter(Arrival),
+    "departure": TypeAdapter(Departure),
+}
+
+
+class Sync:
+    """One call of `POST /v1/sync`."""
+
+    def __init__(self, unit: Unit, who: Principal, kinds: Kinds, vault: Vault) -> None:
+        self._unit = unit
+        self._who = who
+        self._kinds = kinds
+        self._vault = vault
+
+    async def take(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
+        """Keep what is good and new; tell of every item what became of it."""
+        entries = Reader(self._vault, _TYPES, lambda raw: raw.get("type")).read(raw_items)
+        known = await self._references(entries)
+        activities = Activities(self._unit, known, self._kinds, self._vault)
+        register = Register(self._unit, known)
+        made = await activities.record(_of(entries, Activity), await self._bound(entries))
+        made += await register.arrive(_of(entries, Arrival))
+        made += await register.leave(_of(entries, Departure))
+        await register.mark()
+        await audit_batch(self._unit, self._who, "fieldwork.sync", entries)
+        # Last: the feeds' counters are held from here to COMMIT.
+        await changes.append(self._unit.connection, made, self._unit.now)
+        await activities.supersede([change.item_id for change in made if change.item_type == "activity"])
+        return await self._told(entries)
+
+    async def _references(self, entries: Sequence[Entry[SyncItem]]) -> References:
+        officers: list[Ref] = []
+        villages: list[Ref] = []
+        for entry in entries:
+            match entry.item:
+                case Activity() as item:
+                    officers += [ref for ref in (item.officer, item.done_by, item.with_officer) if ref is not None]
+                    villages.append(item.village)
+                case Arrival() as item:
+                    officers.append(item.officer)
+                    villages.append(item.village)
+        return await References.of(self._unit, self._who, officers, villages)
+
+    async def _bound(self, entries: Sequence[Entry[SyncItem]]) -> Bound:
+        return Bound(await people.bindings(self._unit.connection) if _of(entries, Activity) else ())
+
+    async def _told(self, entries: Sequence[Entry[SyncItem]]) -> list[dict[str, Any]]:
+        """Work outside one's own villages or dates is kept and marked, never refused (C-39, I-109)."""
+        work = {entry.work for entry in entries if entry.work and entry.outcome in FINE}
+        own = await own_work(self._unit.connection, list(work)) if work else set()
+        return [_told(entry, own) for entry in entries]
+
+
+def _of(entries: Sequence[Entry[SyncItem]], kind: type[I]) -> list[Entry[I]]:
+    return [entry for entry in entries if isinstance(entry.item, kind)]  # type: ignore[misc]  # narrowed by its item
+
+
+def _told(entry: Entry[SyncItem], own: set[Work]) -> dict[str, Any]:
+    named: dict[str, Any] = {"id": entry.item.id, "type": entry.item.type} if entry.item else {}
+    if entry.work and entry.outcome in FINE:
+        named["outside_assignment"] = entry.work not in own
+    return outcome_dict(entry, **named)

@@ -1,0 +1,214 @@
+"""Verdicts: somebody else than the author confirms or rejects work, and may be overruled by a third (A-201, A-208)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row
+
+from services.fieldwork.errors import (
+    ActivityNotFound,
+    AlreadyDecided,
+    NothingToReplace,
+    NotTheStation,
+    QuantityAboveClaimed,
+    ReasonRequired,
+    ReplacerIsVerifier,
+    Superseded,
+    VerifierIsAuthor,
+)
+from services.fieldwork.repository import activities as repository
+from services.fieldwork.repository import changes, people
+from services.fieldwork.repository.changes import Change
+from services.fieldwork.repository.people import Person
+from services.fieldwork.rules import verdicts as rules
+from services.fieldwork.rules.verdicts import Standing
+from services.fieldwork.schemas import Reject, Verify
+from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.references import References
+from shared.clock import shanghai_day
+from shared.contracts.envelope import Fact
+from shared.contracts.fieldwork import ActivityRejectedV1, ActivityVerifiedV1
+from shared.database.unit import Unit
+from shared.ids import new_id
+from shared.security.principal import Principal
+from shared.security.vault import Vault
+from shared.web.problems import Problem
+
+Verdict = Verify | Reject
+
+_TYPES: dict[str, TypeAdapter[Verdict]] = {"verify": TypeAdapter(Verify), "reject": TypeAdapter(Reject)}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A verdict before or in this batch: its place, its content, what it says."""
+
+    content_hash: bytes | None
+    standing: Standing
+
+
+class Verification:
+    """One call of `POST /v1/activities/verifications`."""
+
+    def __init__(self, unit: Unit, who: Principal, vault: Vault) -> None:
+        self._unit = unit
+        self._who = who
+        self._vault = vault
+        self._given: dict[UUID, list[Given]] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._verdict_ids: dict[int, UUID] = {}
+
+    async def decide(self, raw_verdicts: Sequence[Any]) -> list[dict[str, Any]]:
+        """Let each permitted verdict stand; tell of the others why not, naming the verdict that stands."""
+        entries = Reader(self._vault, _TYPES, lambda raw: raw.get("verdict")).read(raw_verdicts)
+        known = await References.of(self._unit, self._who, [e.given.verified_by for e in entries if e.item])
+        verifiers = {entry.index: who for entry in entries if entry.is_open and (who := _verifier(entry, known))}
+        asked = [entry.given.activity_id for entry in entries if entry.is_open]
+        # Locked first, read after: of two verdicts at once the second sees the first.
+        activities = await repository.lock(self._unit.connection, asked, self._who)
+        self._given = _given(await repository.history(self._unit.connection, activities))
+        pairs = [
+            (activity.village, verifiers[entry.index].org)
+            for entry in entries
+            if entry.is_open and (activity := activities.get(entry.given.activity_id))
+        ]
+        responsible = await people.responsible(self._unit.connection, pairs, shanghai_day(self._unit.now))
+        for entry in entries:
+            if entry.is_open:
+                self._judge(entry, activities.get(entry.given.activity_id), verifiers[entry.index], responsible)
+        await self._save(activities)
+        await audit_batch(self._unit, self._who, "fieldwork.verify", entries)
+        await changes.append(self._unit.connection, self._changes(activities), self._unit.now)
+        return [self._told(entry) for entry in entries]
+
+    def _judge(
+        self, entry: Entry[Verdict], activity: Row[Any] | None, verifier: Person, responsible: set[tuple[str, UUID]]
+    ) -> None:
+        item = entry.given
+        if activity is None:
+            entry.fail(ActivityNotFound())
+            return
+        if activity.state == "superseded":
+            entry.conflict(Superseded("请核实新的登记"))
+            return
+        given = self._given.setdefault(activity.id, [])
+        same = next((g for g in given if g.content_hash == entry.content_hash), None)
+        if same:
+            entry.outcome, self._verdict_ids[entry.index] = "duplicate", same.standing.id
+            return
+        standing = given[-1].standing if given else None
+        quantity = item.quantity if isinstance(item, Verify) else None
+        is_responsible = (activity.village, verifier.org) in responsible
+        proposed = rules.Proposed(verifier.officer_id, is_responsible, quantity, item.replaces, item.reason)
+        workers = frozenset((activity.author, activity.done_by))
+        fault = rules.fault(workers, activity.quantity, standing, proposed)
+        if fault:
+            _refuse(entry, fault, standing)
+        else:
+            self._let_stand(entry, activity, verifier, standing)
+
+    def _let_stand(
+        self, entry: Entry[Verdict], activity: Row[Any], verifier: Person, standing: Standing | None
+    ) -> None:
+        item, number = entry.given, standing.number + 1 if standing else 1
+        now = Standing(new_id(), number, item.verdict, verifier.officer_id, self._unit.now)
+        entry.outcome, self._verdict_ids[entry.index] = "created", now.id
+        self._given[activity.id].append(Given(entry.content_hash, now))
+        said = item.model_dump(exclude={"verified_by"})
+        if isinstance(item, Verify) and item.quantity is None:
+            said["quantity"] = activity.quantity
+        self._rows.append(
+            {
+                **said,
+                "id": now.id,
+                "number": number,
+                "content_hash": entry.content_hash,
+                "subject": self._who.subject,
+                "decided_by": verifier.officer_id,
+                "decided_by_org": verifier.org,
+                "decided_at": self._unit.now,
+            }
+        )
+
+    async def _save(self, activities: Mapping[UUID, Row[Any]]) -> None:
+        await repository.save_verdicts(self._unit.connection, self._rows)
+        self._unit.outbox.add(*(self._fact(row, activities[row["activity_id"]]) for row in self._rows))
+
+    def _fact(self, row: dict[str, Any], activity: Row[Any]) -> Fact[ActivityVerifiedV1 | ActivityRejectedV1]:
+        data: ActivityVerifiedV1 | ActivityRejectedV1
+        said = row | {"officer_id": activity.done_by}
+        if row["verdict"] == "verify":
+            data = ActivityVerifiedV1.model_validate(
+                said | {"verified_by": row["decided_by"], "verifier_org": row["decided_by_org"]}
+            )
+        else:
+            data = ActivityRejectedV1.model_validate(said)
+        return Fact.of(
+            data,
+            time=self._unit.now,
+            actor=row["decided_by"],
+            actor_org=row["decided_by_org"],
+            jurisdiction=activity.village,
+            classification=activity.classification,
+        )
+
+    def _changes(self, activities: Mapping[UUID, Row[Any]]) -> list[Change]:
+        return [
+            Change(
+                activities[row["activity_id"]].village,
+                "activity",
+                row["activity_id"],
+                "verified" if row["verdict"] == "verify" else "rejected",
+                row["id"],
+            )
+            for row in self._rows
+        ]
+
+    def _told(self, entry: Entry[Verdict]) -> dict[str, Any]:
+        named: dict[str, Any] = {"activity_id": entry.item.activity_id} if entry.item else {}
+        if entry.index in self._verdict_ids:
+            named["verdict_id"] = self._verdict_ids[entry.index]
+        return outcome_dict(entry, **named)
+
+
+def _verifier(entry: Entry[Verdict], known: References) -> Person | None:
+    try:
+        verifier = known.acting(entry.given.verified_by)
+    except Problem as problem:
+        entry.fail(problem)
+        return None
+    entry.actor = verifier.officer_id
+    return verifier
+
+
+def _given(history: Mapping[UUID, Sequence[Row[Any]]]) -> dict[UUID, list[Given]]:
+    return {
+        activity_id: [
+            Given(row.content_hash, Standing(row.id, row.number, row.verdict, row.decided_by, row.decided_at))
+            for row in rows
+        ]
+        for activity_id, rows in history.items()
+    }
+
+
+def _refuse(entry: Entry[Verdict], fault: rules.Fault, standing: Standing | None) -> None:
+    match fault:
+        case "already_decided" if standing:
+            entry.conflict(AlreadyDecided(standing.id, standing.verdict, standing.decided_at))
+        case "nothing_to_replace":
+            entry.conflict(NothingToReplace("请去掉 replaces 后重发"))
+        case "verifier_is_author":
+            entry.fail(VerifierIsAuthor("请由登记人和实际工作人以外的人员核实"))
+        case "not_the_station":
+            entry.fail(NotTheStation("请由该村责任派出所或上级公安机关的人员核实"))
+        case "quantity_above_claimed":
+            entry.fail(QuantityAboveClaimed("核实数量应不大于登记数量"))
+        case "replacer_is_verifier":
+            entry.fail(ReplacerIsVerifier("请由作出现有结论以外的人员更改"))
+        case _:
+            entry.fail(ReasonRequired("请在 reason 中填写原因代码"))

@@ -1,0 +1,202 @@
+"""Tables of fieldwork. Items an officer sends are immutable; what others decide about them stands beside them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database.tables import instant, shared_tables
+from shared.reference.tables import reference_tables
+
+metadata = MetaData()
+shared_tables(metadata)
+reference_tables(metadata)
+
+
+def _sent() -> tuple[Column[object], ...]:
+    """What every item of a client has: its own id, a keyed hash of its content, who sent it, when it came."""
+    return (
+        Column("id", Uuid, primary_key=True),
+        Column("content_hash", LargeBinary, nullable=False),
+        Column("subject", Text, nullable=False),
+        instant("recorded_at"),
+    )
+
+
+activity = Table(
+    "activity",
+    metadata,
+    *_sent(),
+    Column("author", Uuid, nullable=False),
+    Column("done_by", Uuid, nullable=False),
+    Column("with_officer", Uuid),
+    Column("village", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("kind", Text, nullable=False),
+    instant("since"),
+    instant("until", nullable=True),
+    Column("quantity", Numeric, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("target_key", Text),
+    Column("matter_id", Uuid),
+    Column("group_id", Uuid),
+    Column("room_id", Uuid),
+    Column("task_id", Uuid),
+    Column("details", JSONB, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("supersedes", Uuid),
+    Column("note", LargeBinary),
+    Column("classification", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("verdict_id", Uuid),
+)
+# Only what still waits is indexed: a station's work list stays fast however many years lie behind it.
+Index(
+    "activity_waiting",
+    activity.c.village,
+    activity.c.since,
+    activity.c.id,
+    postgresql_where=activity.c.state == "waiting",
+)
+Index("activity_supersedes", activity.c.supersedes, postgresql_where=activity.c.supersedes.is_not(None))
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("activity_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("content_hash", LargeBinary),
+    Column("subject", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("decided_by", Uuid, nullable=False),
+    Column("decided_by_org", Uuid),
+    instant("decided_at"),
+    Column("method", Text),
+    Column("quantity", Numeric),
+    Column("true_situation", Boolean),
+    Column("record_seen", Boolean),
+    Column("signature_seen", Boolean),
+    Column("effective", Text),
+    Column("cause", Text),
+    Column("reason", Text),
+    Column("replaces", Uuid),
+)
+Index("verdict_activity", verdict.c.activity_id, verdict.c.number, unique=True)
+
+arrival = Table(
+    "arrival",
+    metadata,
+    *_sent(),
+    Column("officer", Uuid, nullable=False),
+    Column("village", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    instant("at"),
+)
+Index("arrival_officer", arrival.c.officer, arrival.c.at)
+Index("arrival_village", arrival.c.village)
+
+departure = Table("departure", metadata, *_sent(), Column("session", Uuid, nullable=False, unique=True), instant("at"))
+
+day_due = Table(
+    "day_due",
+    metadata,
+    Column("officer", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+)
+
+presence_day = Table(
+    "presence_day",
+    metadata,
+    Column("assignment_id", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("officer", Uuid, nullable=False),
+    Column("village", Text),
+    Column("area_id", Uuid),
+    Column("county", Text, nullable=False),
+    Column("minutes_in_village", Integer, nullable=False),
+    Column("minutes_in_area", Integer, nullable=False),
+    Column("longest_minutes", Integer, nullable=False),
+    Column("sessions", Integer, nullable=False),
+    Column("open_sessions", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+Index("presence_day_officer", presence_day.c.officer, presence_day.c.day)
+
+roster = Table(
+    "roster",
+    metadata,
+    Column("officer", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("county", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    instant("recorded_at"),
+    Column("state", Text),
+    Column("revision", Integer, nullable=False),
+)
+Index("roster_unjudged", roster.c.day, roster.c.officer, postgresql_where=roster.c.state.is_(None))
+
+certificate = Table(
+    "certificate",
+    metadata,
+    *_sent(),
+    Column("village", Text, nullable=False),
+    Column("of", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("certified_by", Uuid, nullable=False),
+    Column("certifier_org", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revoked_by", Uuid),
+    Column("reason", Text),
+    instant("revoked_at", nullable=True),
+)
+Index(
+    "certificate_in_force",
+    certificate.c.village,
+    certificate.c.of,
+    certificate.c.month,
+    unique=True,
+    postgresql_where=certificate.c.state == "in_force",
+)
+
+foreign_village = Table(
+    "foreign_village",
+    metadata,
+    Column("ref", Uuid, primary_key=True),
+    Column("village", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    instant("recorded_at"),
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("county", Text, primary_key=True),
+    Column("last_position", BigInteger, nullable=False),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("county", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("village", Text, nullable=False),
+    Column("item_type", Text, nullable=False),
+    Column("item_id", Uuid, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("verdict_id", Uuid),
+    instant("at"),
+)

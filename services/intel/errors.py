@@ -1,0 +1,128 @@
+"""Problems of intel; codes are stable, titles and details Chinese."""
+
+from shared.web.problems import Problem
+
+
+class NotKnownYet(Problem):
+    """The officer, village or scheme has not arrived here: the same request succeeds later."""
+
+    status = 409
+    code = "intel.not_known_yet"
+    title = "相关资料尚未同步"
+
+    def __init__(self, detail: str, missing: str) -> None:
+        super().__init__(detail, retryable=True, missing=missing)
+
+
+class ReportConflict(Problem):
+    """The id is used for a report with other content; nothing was changed."""
+
+    status = 409
+    code = "intel.report_conflict"
+    title = "同一编号的上报内容不同"
+
+
+class ReportNotFound(Problem):
+    """No such report, or outside one's jurisdiction or clearance: the answer does not tell which."""
+
+    status = 404
+    code = "intel.report_not_found"
+    title = "未找到该上报"
+
+
+class VillageNotFound(Problem):
+    """The village is outside the token's jurisdiction."""
+
+    status = 404
+    code = "intel.village_not_found"
+    title = "未找到该村(社区)"
+
+
+class StationNotFound(Problem):
+    """No such organisation here, or outside one's jurisdiction."""
+
+    status = 404
+    code = "intel.station_not_found"
+    title = "未找到该单位"
+
+
+class UnknownCode(Problem):
+    """The scheme has no such kind, category or sign."""
+
+    status = 422
+    code = "intel.unknown_code"
+    title = "方案中没有这个代码"
+
+
+class InTheFuture(Problem):
+    """A time later than a wrong clock explains."""
+
+    status = 422
+    code = "intel.in_the_future"
+    title = "时间在将来"
+
+
+class OfficerRequired(Problem):
+    """The token belongs to no officer, and the question is about one's own reports."""
+
+    status = 422
+    code = "intel.officer_required"
+    title = "需要指明警员"
+
+
+class AddressRefused(Problem):
+    """The endpoint's address may not be called; `reason` says why."""
+
+    status = 422
+    code = "intel.address_refused"
+    title = "不允许的接收地址"
+
+
+class SecretUnusable(Problem):
+    """The secret is none of Standard Webhooks."""
+
+    status = 422
+    code = "intel.secret_unusable"
+    title = "签名密钥格式不对"
+
+
+class SignatureWrong(Problem):
+    """Nothing proves that the call comes from the station."""
+
+    status = 401
+    code = "intel.signature_wrong"
+    title = "签名无效"
+
+    def __init__(self) -> None:
+        super().__init__("请用本单位的密钥对原始请求内容按 Standard Webhooks 签名")
+
+
+class SignatureOld(Problem):
+    """Genuine, but outside the tolerance; `seconds_off` is positive when the call lies in the past."""
+
+    status = 401
+    code = "intel.signature_old"
+    title = "签名时间超出允许范围"
+
+    def __init__(self, seconds_off: int, tolerance: int) -> None:
+        super().__init__(
+            f"签名时间与本机相差 {seconds_off} 秒,允许 {tolerance} 秒;请校准时钟并重新签名",
+            seconds_off=seconds_off,
+            tolerance_seconds=tolerance,
+        )
+
+
+class OrderNotFound(Problem):
+    """The station has no such order."""
+
+    status = 404
+    code = "intel.order_not_found"
+    title = "未找到该派单"
+
+
+class CallbackConflict(Problem):
+    """The webhook-id was used for another body; nothing was changed."""
+
+    status = 409
+    code = "intel.callback_conflict"
+    title = "同一 webhook-id 的内容不同"

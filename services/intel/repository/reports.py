@@ -1,0 +1,162 @@
+"""Reports, their closings and their timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, bindparam, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intel.repository.known import scheme_at
+from services.intel.repository.rows import Row, all_rows, one_row
+from services.intel.tables import WAITING, closing, report, station_order, timeline
+from shared.reference.queries import station_at
+from shared.security.jurisdiction import within
+from shared.security.principal import Principal
+
+_CLEARED = {"open": ("open",), "internal": ("open", "internal"), "restricted": ("open", "internal", "restricted")}
+_DAY = "CAST(r.reported_at AT TIME ZONE 'Asia/Shanghai' AS date)"
+
+# The station that is responsible when the report comes in has to act, also on something noticed before a hand-over.
+_TO_ROUTE = f"""
+    SELECT r.*, {station_at("r.village", _DAY)} AS found_station, {scheme_at("r.village", _DAY)} AS found_scheme,
+           EXISTS (SELECT FROM station_order o JOIN report x USING (report_id) WHERE x.matter_id = r.matter_id)
+               AS matter_ordered
+    FROM report r
+"""  # noqa: S608
+_ONE_TO_ROUTE = text(f"{_TO_ROUTE} WHERE r.report_id = :report_id")
+_DUE_TO_ROUTE = text(
+    f"{_TO_ROUTE} WHERE r.state IN ('{WAITING[0]}', '{WAITING[1]}') AND r.next_try_at <= :now "
+    "ORDER BY r.next_try_at LIMIT :limit FOR UPDATE OF r SKIP LOCKED"
+)
+
+
+def visible_to(who: Principal) -> ColumnElement[bool]:
+    """Inside the jurisdiction and within the clearance; anything else does not exist for the caller."""
+    return within(report.c.village, who.division) & report.c.classification.in_(_CLEARED[who.clearance])
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Reports of this service's database."""
+
+    connection: AsyncConnection
+
+    async def add(self, rows: Sequence[Row]) -> set[UUID]:
+        """Insert those whose id (and, from activities, matter) is not there yet; returns the ids inserted."""
+        added = insert(report).on_conflict_do_nothing().returning(report.c.report_id)
+        return set(await self.connection.scalars(added, [dict(row) for row in rows]))
+
+    async def get(self, report_id: UUID) -> Row | None:
+        """A report, whoever asks."""
+        return await one_row(self.connection, report.select().where(report.c.report_id == report_id))
+
+    async def find(self, report_id: UUID, who: Principal) -> Row | None:
+        """A report as far as the caller may see it."""
+        query = report.select().where(report.c.report_id == report_id, visible_to(who))
+        return await one_row(self.connection, query)
+
+    async def page(
+        self, who: Principal, division: str, state: str | None, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Row]:
+        """The newest reports first, those before a position."""
+        query = select(report).where(visible_to(who), within(report.c.village, division))
+        if state:
+            query = query.where(report.c.state == state)
+        return await self._newest(query, before, limit)
+
+    async def of_reporter(self, reporter: UUID, before: tuple[datetime, UUID] | None, limit: int) -> list[Row]:
+        """An officer's own reports, the newest first, each with its last closing and whether delivery gave up."""
+        last = (
+            select(closing)
+            .where(closing.c.report_id == report.c.report_id)
+            .order_by(closing.c.revision.desc())
+            .limit(1)
+            .lateral()
+        )
+        query = (
+            select(report, last.c.outcome, last.c.truth, last.c.closed_at, last.c.fed_back_at, station_order.c.delivery)
+            .outerjoin(last, last.c.report_id == report.c.report_id)
+            .outerjoin(station_order, station_order.c.report_id == report.c.report_id)
+            .where(report.c.reporter == reporter)
+        )
+        return await self._newest(query, before, limit)
+
+    async def _newest(self, query: Select[Any], before: tuple[datetime, UUID] | None, limit: int) -> list[Row]:
+        place = tuple_(report.c.reported_at, report.c.report_id)
+        if before:
+            query = query.where(place < before)
+        query = query.order_by(report.c.reported_at.desc(), report.c.report_id.desc()).limit(limit)
+        return await all_rows(self.connection, query)
+
+    async def same_matter(self, matters: Collection[UUID]) -> dict[UUID, list[UUID]]:
+        """All reports of each matter, in the order of filing."""
+        query = (
+            select(report.c.matter_id, report.c.report_id)
+            .where(report.c.matter_id.in_(matters))
+            .order_by(report.c.reported_at, report.c.report_id)
+        )
+        found: dict[UUID, list[UUID]] = {}
+        for row in await self.connection.execute(query):
+            found.setdefault(row.matter_id, []).append(row.report_id)
+        return found
+
+    async def to_route(self, report_id: UUID) -> Row:
+        """One report with the station and scheme that apply to it as far as known."""
+        row = await one_row(self.connection, _ONE_TO_ROUTE, {"report_id": report_id})
+        assert row is not None
+        return row
+
+    async def due_to_route(self, now: datetime, limit: int) -> list[Row]:
+        """Waiting reports whose next try has come, locked."""
+        return await all_rows(self.connection, _DUE_TO_ROUTE, {"now": now, "limit": limit})
+
+    async def lock_by_order(self, order_id: UUID, org_id: UUID) -> Row | None:
+        """The report behind a station's order, locked against other answers."""
+        query = (
+            select(report, station_order.c.order_id, station_order.c.hop, station_order.c.delivery)
+            .join(station_order)
+            .where(station_order.c.order_id == order_id, station_order.c.station == org_id)
+            .with_for_update()
+        )
+        return await one_row(self.connection, query)
+
+    async def change(self, report_ids_and_values: Sequence[Row]) -> None:
+        """Set the same columns of several reports."""
+        if not report_ids_and_values:
+            return
+        names = [name for name in report_ids_and_values[0] if name != "report_id"]
+        statement = (
+            update(report)
+            .where(report.c.report_id == bindparam("of_report"))
+            .values({name: bindparam(f"new_{name}") for name in names})
+        )
+        await self.connection.execute(
+            statement,
+            [{"of_report": row["report_id"]} | {f"new_{n}": row[n] for n in names} for row in report_ids_and_values],
+        )
+
+    async def last_closing(self, report_id: UUID) -> Row | None:
+        """The closing that counts."""
+        query = closing.select().where(closing.c.report_id == report_id).order_by(closing.c.revision.desc()).limit(1)
+        return await one_row(self.connection, query)
+
+    async def add_closing(self, row: Row) -> None:
+        """Keep a new revision; earlier ones stay."""
+        await self.connection.execute(closing.insert().values(row))
+
+    async def note(self, *entries: Row) -> None:
+        """Add to timelines, in this order."""
+        empty = {"by_officer": None, "by_org": None, "to_org": None, "code": None}
+        if entries:
+            await self.connection.execute(timeline.insert(), [empty | dict(entry) for entry in entries])
+
+    async def timeline(self, report_id: UUID) -> list[Row]:
+        """Everything that happened to a report, in order."""
+        query = timeline.select().where(timeline.c.report_id == report_id).order_by(timeline.c.at, timeline.c.id)
+        return await all_rows(self.connection, query)

@@ -1,0 +1,107 @@
+"""The API of intel: reports, what became of them, stations' endpoints and their calls back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.intel.schemas import (
+    Callback,
+    CallbackAnswer,
+    EndpointGiven,
+    EndpointKept,
+    Filed,
+    NewReport,
+    Order,
+    OwnReport,
+    Report,
+    ReportLine,
+)
+from services.intel.service.callbacks import Callbacks
+from services.intel.service.endpoints import Endpoints
+from services.intel.service.filing import Filing
+from services.intel.service.reading import Reading
+from shared.security.dependencies import requires, signature_protected
+from shared.security.principal import Principal
+from shared.web.pages import Page, PageCursor, PageLimit
+from shared.web.unit import UnitOfWork
+
+router = APIRouter(prefix="/v1", tags=["intel"])
+
+Reporter = Annotated[Principal, Depends(requires("intel:report"))]
+Reader = Annotated[Principal, Depends(requires("intel:read"))]
+Operator = Annotated[Principal, Depends(requires("intel:operate"))]
+Division = Annotated[str, Query(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})?$", description="区划代码前缀")]
+
+
+@router.post("/reports", status_code=201, responses={200: {"model": Filed, "description": "同一上报已收到过"}})
+async def file_report(new: NewReport, who: Reporter, unit: UnitOfWork, request: Request, response: Response) -> Filed:
+    """File a report (I-001, I-002). 201 created, 200 duplicate, 409 `retryable` while something is not known here."""
+    state = request.app.state
+    filed = await Filing(unit, state.playbooks).file(new, who, state.vault)
+    if filed.outcome == "duplicate":
+        response.status_code = 200
+    return filed
+
+
+@router.get("/reports")
+async def list_reports(
+    who: Reader,
+    unit: UnitOfWork,
+    division: Division = "",
+    state: str | None = None,
+    after: PageCursor = None,
+    limit: PageLimit = 100,
+) -> Page[ReportLine]:
+    """Reports inside one's jurisdiction and clearance, the newest first."""
+    return await Reading(unit).page(who, division, state, after, limit)
+
+
+@router.get("/reports/{report_id}")
+async def read_report(report_id: UUID, who: Reader, unit: UnitOfWork, request: Request) -> Report:
+    """One report with its timeline: every hop, every delivery attempt, every answer."""
+    return await Reading(unit).report(report_id, who, request.app.state.vault)
+
+
+@router.get("/me/reports")
+async def list_own_reports(
+    who: Reporter,
+    unit: UnitOfWork,
+    officer: UUID | None = None,
+    after: PageCursor = None,
+    limit: PageLimit = 100,
+) -> Page[OwnReport]:
+    """What became of one's own reports, each in a sentence (I-307); `officer` for a backend with act-as."""
+    return await Reading(unit).own(who, officer, after, limit)
+
+
+@router.get("/stations/{org_id}/orders")
+async def list_station_orders(
+    org_id: UUID, who: Reader, unit: UnitOfWork, after: PageCursor = None, limit: PageLimit = 100
+) -> Page[Order]:
+    """A station's orders and how far their delivery got, the newest first."""
+    return await Reading(unit).station_orders(org_id, who, after, limit)
+
+
+@router.put("/endpoints/{org_id}")
+async def put_endpoint(
+    org_id: UUID, given: EndpointGiven, who: Operator, unit: UnitOfWork, request: Request
+) -> EndpointKept:
+    """Set where a station receives orders, on an allow-listed host; undelivered orders are tried again."""
+    state = request.app.state
+    return await Endpoints(unit, state.vault).put(org_id, given, who, state.allowed_hosts)
+
+
+@router.post(
+    "/station-callbacks/{org_id}",
+    dependencies=[Depends(signature_protected)],
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Callback.model_json_schema()}}}
+    },
+)
+async def take_callback(org_id: UUID, request: Request, unit: UnitOfWork) -> CallbackAnswer:
+    """A station's signed answer (Standard Webhooks, over the raw bytes); a repeat gets the first answer again."""
+    body = await request.body()
+    return await Callbacks(unit, request.app.state.vault).take(org_id, request.headers, body)

@@ -1,0 +1,67 @@
+"""Whether a report becomes an order for the station, by the scheme's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.intel.playbook import Playbook
+from shared.contracts.base import Tri
+from shared.schemes.sourced import Sourced
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Why a report goes up and until when it must be accepted; `due` is absent while nobody has set a figure."""
+
+    severity: str
+    colour: str | None
+    cause: str
+    rule_id: str
+    reading: str | None
+    due: datetime | None
+
+
+def decide(
+    kind: str, category: str, signs: Collection[str], reported_at: datetime, playbook: Playbook
+) -> Escalation | None:
+    """The first rule of the scheme that the report meets (I-008, I-102); None keeps it on record without an order."""
+    rule, route = playbook.escalation_for(kind, category, signs), playbook.route_for(kind)
+    if rule is None or route is None or route.route != "police":
+        return None
+    due = _after(reported_at, playbook.deadlines.accept_hours)
+    return Escalation(rule.severity, rule.colour, rule.cause, rule.source, rule.reading, due)
+
+
+def in_time(noticed_at: datetime, reported_at: datetime, playbook: Playbook) -> Tri:
+    """及时 has no figure in the documents: undecided until the scheme's owner gives one (I-201)."""
+    limit = _after(noticed_at, playbook.deadlines.report_hours)
+    if limit is None:
+        return "undecided"
+    return "yes" if reported_at <= limit else "no"
+
+
+def unknown_code(kind: str, category: str, signs: Collection[str], playbook: Playbook) -> str | None:
+    """The first code that the scheme does not have."""
+    known = playbook.report_kinds.get(kind)  # type: ignore[call-overload]  # any text may be asked for
+    if known is None:
+        return kind
+    if category not in known.categories:
+        return category
+    return next((sign for sign in signs if sign not in playbook.signs), None)
+
+
+def activity_signs(details: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an entered dispute says beyond itself; none when it was settled or is still being settled.
+
+    Reading of I-001 and I-102: what could not be settled, or may not lawfully be settled on the spot, is out of the
+    village's hands, which is what the scheme calls uncontrollable.
+    """
+    beyond = details.get("state") == "failed" or details.get("on_spot_lawful") is False
+    return ("uncontrollable",) if beyond else ()
+
+
+def _after(instant: datetime, hours: Sourced[int]) -> datetime | None:
+    return None if hours.value is None else instant + timedelta(hours=hours.value)

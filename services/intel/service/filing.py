@@ -1,0 +1,142 @@
+"""A report comes in: through the API, or out of an activity in which somebody already entered it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.intel.errors import InTheFuture, NotKnownYet, ReportConflict, UnknownCode, VillageNotFound
+from services.intel.repository.known import Known
+from services.intel.repository.reports import Reports
+from services.intel.repository.rows import Row
+from services.intel.rules.escalation import unknown_code
+from services.intel.schemas import ByBadge, ById, Filed, ForeignId, NewReport
+from services.intel.service.playbooks import Playbooks
+from services.intel.service.routing import Routing
+from shared.clock import shanghai_day
+from shared.database.unit import Unit
+from shared.ids import foreign_id
+from shared.security.audit import record_audit
+from shared.security.principal import Principal, acting_for
+from shared.security.vault import Vault
+
+CLOCK_ERROR = timedelta(minutes=5)
+
+_UNDECIDED: Row = {
+    "activity_id": None,
+    "summary": None,
+    "content_hash": None,
+    "classification": "internal",
+    "state": "recorded",
+    "acknowledged": [],
+}
+
+
+class Filing:
+    """Taking reports in, each once."""
+
+    def __init__(self, unit: Unit, playbooks: Playbooks) -> None:
+        self.unit = unit
+        self.playbooks = playbooks
+        self.reports = Reports(unit.connection)
+        self.known = Known(unit.connection)
+
+    async def file(self, new: NewReport, who: Principal, vault: Vault) -> Filed:
+        """File, decide and order in one transaction; the same content again is a duplicate, other a conflict."""
+        reporter = await self._authorised(new, who)
+        report_id = _uuid(new.id)
+        content_hash = vault.blind_index(_content(new, reporter), "report")
+        if (kept := await self.reports.get(report_id)) is not None:
+            return _again(kept, content_hash)
+        await self._check(new)
+        row = {
+            "report_id": report_id,
+            "matter_id": new.matter_id or report_id,
+            **new.model_dump(include={"kind", "category", "village", "noticed_at"}),
+            "signs": sorted(set(new.signs)),
+            "reporter": reporter,
+            "source": "direct",
+            "reported_at": self.unit.now,
+            "summary": vault.seal(new.summary) if new.summary else None,
+            "content_hash": content_hash,
+            "actor": who.subject,
+        }
+        if not await self.record([row]):
+            return _again(await self._kept(report_id), content_hash)
+        await Routing(self.unit, self.playbooks).route([await self.reports.to_route(report_id)])
+        await record_audit(self.unit, who, "report.file", str(report_id), on_behalf_of=reporter)
+        return _filed(await self._kept(report_id), "created")
+
+    async def record(self, rows: Sequence[Row]) -> bool:
+        """Keep the reports that are new; they wait for their decision. True if there was any."""
+        added = await self.reports.add([{**_UNDECIDED, **row, "next_try_at": self.unit.now} for row in rows])
+        await self.reports.note(*(note for row in rows if row["report_id"] in added for note in _first_notes(row)))
+        return bool(added)
+
+    async def _authorised(self, new: NewReport, who: Principal) -> UUID:
+        if not who.covers(new.village):
+            raise VillageNotFound("请核对村(社区)代码,它必须在令牌的辖区内")
+        id, badge = _reference(new.reporter)
+        reporter = await self.known.officer(id, badge)
+        if reporter is None:
+            raise NotKnownYet("上报人的资料尚未同步到本服务,请稍后原样重发", "reporter")
+        return acting_for(who, reporter)
+
+    async def _check(self, new: NewReport) -> None:
+        if new.noticed_at > self.unit.now + CLOCK_ERROR:
+            raise InTheFuture("noticed_at 晚于当前时间,请校准时钟后重发", pointer="/noticed_at")
+        if not await self.known.village(new.village):
+            raise NotKnownYet("该村(社区)的资料尚未同步到本服务,请稍后原样重发", "village")
+        loaded = self.playbooks.of(await self.known.scheme(new.village, shanghai_day(self.unit.now)))
+        if loaded is None:
+            raise NotKnownYet("该村(社区)尚无适用方案,请稍后原样重发", "scheme")
+        if unknown := unknown_code(new.kind, new.category, new.signs, loaded.value):
+            raise UnknownCode("请使用方案 intel.yaml 中列出的代码", unknown=unknown)
+
+    async def _kept(self, report_id: UUID) -> Row:
+        kept = await self.reports.get(report_id)
+        assert kept is not None
+        return kept
+
+
+def _content(new: NewReport, reporter: UUID) -> str:
+    """What makes two requests the same report, however the reporter was named or the time written."""
+    said: dict[str, Any] = new.model_dump(mode="json", exclude={"id", "reporter", "noticed_at", "signs"})
+    same = {"reporter": str(reporter), "noticed_at": new.noticed_at.astimezone(UTC), "signs": sorted(set(new.signs))}
+    return orjson.dumps(said | same, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _again(kept: Row, content_hash: bytes) -> Filed:
+    if kept["content_hash"] != content_hash:
+        raise ReportConflict("该编号已用于另一份上报,内容未改动;请用新的编号")
+    return _filed(kept, "duplicate")
+
+
+def _filed(row: Row, outcome: str) -> Filed:
+    return Filed.model_validate({**row, "outcome": outcome})
+
+
+def _first_notes(row: Row) -> tuple[Row, Row]:
+    entry = {"report_id": row["report_id"], "by_officer": row["reporter"]}
+    return (
+        entry | {"at": row["noticed_at"], "what": "noticed"},
+        entry | {"at": row["reported_at"], "what": "filed", "code": row["source"]},
+    )
+
+
+def _uuid(id: UUID | ForeignId) -> UUID:
+    return id if isinstance(id, UUID) else foreign_id(id.system, id.id)
+
+
+def _reference(officer: ById | ByBadge | ForeignId) -> tuple[UUID | None, str | None]:
+    match officer:
+        case ById():
+            return officer.id, None
+        case ByBadge():
+            return None, officer.badge
+        case ForeignId():
+            return foreign_id(officer.system, officer.id), None

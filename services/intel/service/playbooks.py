@@ -1,0 +1,36 @@
+"""The schemes' intel.yaml, each read once in the life of a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from services.intel.playbook import Playbook
+from shared.schemes import Loaded, SchemeError, load_scheme
+
+log = structlog.get_logger(__name__)
+
+
+class Playbooks:
+    """Playbooks by scheme id, with the deployer's decisions over them."""
+
+    def __init__(self, override_dir: Path | None) -> None:
+        self._override_dir = override_dir
+        self._read: dict[str, Loaded[Playbook] | None] = {}
+
+    def of(self, scheme: str | None) -> Loaded[Playbook] | None:
+        """The playbook of a scheme; None when no scheme is bound or it has no usable intel.yaml."""
+        if scheme is None:
+            return None
+        if scheme not in self._read:
+            self._read[scheme] = self._load(scheme)
+        return self._read[scheme]
+
+    def _load(self, scheme: str) -> Loaded[Playbook] | None:
+        try:
+            return load_scheme(scheme, "intel", Playbook, self._override_dir)
+        except SchemeError as error:
+            # Reports under it wait visibly; a worker that ended here would stop the other schemes too.
+            log.error("playbook.unusable", scheme=scheme, error=str(error))
+            return None

@@ -1,0 +1,135 @@
+"""What became of reports: for stations and leaders, and for the person who reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.intel.errors import OfficerRequired, ReportNotFound
+from services.intel.repository.known import Known
+from services.intel.repository.orders import Orders
+from services.intel.repository.reports import Reports
+from services.intel.repository.rows import Row
+from services.intel.rules.feedback import Progress, sentence
+from services.intel.schemas import Closing, Escalated, Moment, Order, OwnReport, Report, ReportLine
+from services.intel.service.endpoints import require_own_station
+from shared.database.unit import Unit
+from shared.security.principal import Principal, acting_for
+from shared.security.vault import Vault
+from shared.web.pages import Page, decode_cursor, encode_cursor
+
+Line = TypeVar("Line", bound=BaseModel)
+Place = tuple[datetime, UUID]
+
+
+class Reading:
+    """Questions about reports and orders."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.reports = Reports(unit.connection)
+        self.orders = Orders(unit.connection)
+        self.known = Known(unit.connection)
+
+    async def report(self, report_id: UUID, who: Principal, vault: Vault) -> Report:
+        """A report with its order, its outcome and every hop; 404 outside one's jurisdiction or clearance."""
+        row = await self.reports.find(report_id, who)
+        if row is None:
+            raise ReportNotFound("请核对上报编号")
+        moments = await self.reports.timeline(report_id)
+        names = await self._names([*moments, {"to_org": row["station"]}])
+        closing = await self.reports.last_closing(report_id)
+        order = await self.orders.of_report(report_id)
+        same = (await self.reports.same_matter([row["matter_id"]]))[row["matter_id"]]
+        shown: dict[str, Any] = {
+            **row,
+            "summary": row["summary"] and vault.open(row["summary"]),
+            "station_name": row["station"] and names.get(row["station"]),
+            "escalation": Escalated(rule=row["rule_id"], **_part(row, Escalated)) if row["rule_id"] else None,
+            "order": order and _order(order),
+            "closing": closing and Closing(fed_back_to_reporter_at=closing["fed_back_at"], **_part(closing, Closing)),
+            "possible_duplicates": [other for other in same if other != report_id],
+            "timeline": _timeline(moments, names),
+        }
+        return Report.model_validate(shown)
+
+    async def page(
+        self, who: Principal, division: str, state: str | None, after: str | None, limit: int
+    ) -> Page[ReportLine]:
+        """The newest reports first."""
+        rows = await self.reports.page(who, division, state, _place(after), limit + 1)
+        return _page([ReportLine.model_validate(dict(row)) for row in rows], limit, "reported_at", "report_id")
+
+    async def own(self, who: Principal, officer: UUID | None, after: str | None, limit: int) -> Page[OwnReport]:
+        """What became of one's own reports (I-307); a backend names the officer."""
+        asked = officer or who.officer_id
+        if asked is None:
+            raise OfficerRequired("令牌不属于某位警员,请用 officer 参数指明")
+        rows = await self.reports.of_reporter(acting_for(who, asked), _place(after), limit + 1)
+        names = await self.known.organisation_names({row["station"] for row in rows if row["station"]})
+        return _page([_own(row, names.get(row["station"])) for row in rows], limit, "reported_at", "report_id")
+
+    async def station_orders(self, org_id: UUID, who: Principal, after: str | None, limit: int) -> Page[Order]:
+        """A station's orders, the newest first; 404 for a station outside one's jurisdiction."""
+        await require_own_station(self.known, org_id, who)
+        rows = await self.orders.of_station(org_id, who, _place(after), limit + 1)
+        return _page([_order(row) for row in rows], limit, "created_at", "order_id")
+
+    async def _names(self, moments: Sequence[Row]) -> dict[UUID, str]:
+        organisations = {m[side] for m in moments for side in ("by_org", "to_org") if m.get(side)}
+        officers = {m["by_officer"] for m in moments if m.get("by_officer")}
+        return {**await self.known.organisation_names(organisations), **await self.known.officer_names(officers)}
+
+
+def _part(row: Row, shape: type[BaseModel]) -> dict[str, Any]:
+    return {name: row[name] for name in shape.model_fields if name in row}
+
+
+def _order(row: Row) -> Order:
+    return Order.model_validate({**row, "next_at": row["next_at"] if row["delivery"] == "pending" else None})
+
+
+def _timeline(moments: Sequence[Row], names: dict[UUID, str]) -> list[Moment]:
+    shown = []
+    for previous, moment in zip([None, *moments], moments, strict=False):
+        since = previous and round((moment["at"] - previous["at"]).total_seconds(), 3)
+        by = moment["by_officer"] or moment["by_org"]
+        shown.append(
+            Moment(
+                at=moment["at"],
+                what=moment["what"],
+                by=by and names.get(by, str(by)),
+                to=moment["to_org"] and names.get(moment["to_org"], str(moment["to_org"])),
+                code=moment["code"],
+                seconds_since_previous=since,
+            )
+        )
+    return shown
+
+
+def _own(row: Row, station: str | None) -> OwnReport:
+    progress = Progress(
+        kind=row["kind"],
+        reported_at=row["reported_at"],
+        state=row["state"],
+        station=station,
+        outcome=row["outcome"],
+        truth=row["truth"],
+        closed_at=row["closed_at"],
+        undelivered=row["delivery"] == "dead",
+    )
+    return OwnReport.model_validate({**row, "what_happened": sentence(progress)})
+
+
+def _place(after: str | None) -> Place | None:
+    return decode_cursor(after, Place) if after else None  # type: ignore[arg-type]  # a tuple is a shape too
+
+
+def _page(lines: list[Line], limit: int, *place: str) -> Page[Line]:
+    """One line more than asked for was read: it tells that there is a next page."""
+    more = len(lines) > limit
+    last = lines[limit - 1] if more else None
+    return Page(items=lines[:limit], next=encode_cursor([getattr(last, name) for name in place]) if last else None)

@@ -1,0 +1,25 @@
+"""Settings of intel: which hosts may be called, and how long to wait before each new attempt."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from shared.settings import ServiceSettings
+
+
+def _listed(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+HOUR = 3600
+
+
+class IntelSettings(ServiceSettings):
+    """`CUNJING_INTEL_…`; lists are separated by commas."""
+
+    allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_listed)] = frozenset({"127.0.0.1"})
+    # After the last of these waits the delivery is dead: three and a half days, about what Standard Webhooks advises.
+    retry_seconds: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+    ] = (5, 300, 1800, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)

@@ -1,0 +1,137 @@
+"""Tables of intel. People involved, texts, endpoints and deliveries are its own and in no fact (facts.md §7)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.database.tables import instant, shared_tables
+from shared.reference.tables import reference_tables
+
+metadata = MetaData()
+shared_tables(metadata)
+reference_tables(metadata)
+
+# `recorded`: from an activity, no scheme known yet; `awaiting_station`: nobody known to be responsible yet.
+WAITING = ("recorded", "awaiting_station")
+
+report = Table(
+    "report",
+    metadata,
+    Column("report_id", Uuid, primary_key=True),
+    Column("matter_id", Uuid, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("village", Text, nullable=False),
+    Column("reporter", Uuid, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("activity_id", Uuid),
+    instant("noticed_at"),
+    instant("reported_at"),
+    Column("signs", ARRAY(Text), nullable=False),
+    Column("summary", LargeBinary),
+    Column("content_hash", LargeBinary),
+    Column("classification", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("acknowledged", ARRAY(Text), nullable=False),
+    Column("station", Uuid),
+    Column("scheme", Text),
+    Column("scheme_version", Text),
+    Column("severity", Text),
+    Column("colour", Text),
+    Column("cause", Text),
+    Column("rule_id", Text),
+    Column("reading", Text),
+    instant("due", nullable=True),
+    instant("next_try_at", nullable=True),
+)
+Index("report_waiting", report.c.next_try_at, postgresql_where=report.c.state.in_(WAITING))
+Index("report_village", report.c.village, report.c.reported_at, report.c.report_id)
+Index("report_station", report.c.station, report.c.reported_at)
+# One matter is one report however often its activities say "failed" (C-49).
+Index("report_of_activity_matter", report.c.matter_id, unique=True, postgresql_where=report.c.source == "activity")
+
+station_order = Table(
+    "station_order",
+    metadata,
+    Column("order_id", Uuid, primary_key=True),
+    Column("report_id", Uuid, ForeignKey(report.c.report_id), nullable=False, unique=True),
+    Column("station", Uuid, nullable=False),
+    Column("hop", SmallInteger, nullable=False),
+    instant("due", nullable=True),
+    instant("created_at"),
+    Column("delivery", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    instant("next_at"),
+    Column("lease_token", Uuid),
+    instant("lease_until", nullable=True),
+    instant("delivered_at", nullable=True),
+)
+Index("station_order_pending", station_order.c.next_at, postgresql_where=station_order.c.delivery == "pending")
+Index("station_order_station", station_order.c.station, station_order.c.created_at, station_order.c.order_id)
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("tolerance_seconds", Integer, nullable=False),
+    instant("paused_at", nullable=True),
+    instant("updated_at"),
+)
+
+callback = Table(
+    "callback",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("webhook_id", Text, primary_key=True),
+    Column("order_id", Uuid, nullable=False, index=True),
+    Column("event", Text, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("handler_name", LargeBinary),
+    Column("answer", JSONB, nullable=False),
+    instant("received_at"),
+)
+
+closing = Table(
+    "closing",
+    metadata,
+    Column("report_id", Uuid, ForeignKey(report.c.report_id), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("truth", Text, nullable=False),
+    Column("record_seen", Boolean, nullable=False),
+    Column("cooperated", ARRAY(Uuid), nullable=False),
+    Column("closed_by", Uuid, nullable=False),
+    instant("closed_at"),
+    instant("fed_back_at"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("report_id", Uuid, ForeignKey(report.c.report_id), nullable=False, index=True),
+    instant("at"),
+    Column("what", Text, nullable=False),
+    Column("by_officer", Uuid),
+    Column("by_org", Uuid),
+    Column("to_org", Uuid),
+    Column("code", Text),
+)

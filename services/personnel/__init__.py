@@ -1,0 +1,1 @@
+"""Who is where: divisions, organisations, areas, people, their assignments. Publishes reference facts, reads none."""

@@ -1,0 +1,14 @@
+"""Days from first to last, both counted; no last day is open."""
+
+from datetime import date
+
+
+def is_reversed(since: date, until: date | None) -> bool:
+    """Whether a period ends before it begins."""
+    return until is not None and until < since
+
+
+def contains(since: date, until: date | None, *, inner_since: date, inner_until: date | None) -> bool:
+    """Whether every day of the inner period lies in the outer one."""
+    ends_in_time = until is None or (inner_until is not None and inner_until <= until)
+    return since <= inner_since and ends_in_time

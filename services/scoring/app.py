@@ -1,0 +1,56 @@
+"""Composition root of scoring."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.scoring.handlers import HANDLERS
+from services.scoring.routes import ROUTERS
+from services.scoring.service.calendar import keep_up
+from services.scoring.service.recompute import Recompute
+from services.scoring.service.rubrics import Rubrics
+from shared.database.unit import Database, Unit
+from shared.messaging.api import service_api
+from shared.messaging.worker import Ticker, Worker
+from shared.security.vault import Vault
+from shared.settings import ServiceSettings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """The HTTP API."""
+    return service_api(
+        settings=settings,
+        database=Database(settings.database_url),
+        versions=MIGRATIONS,
+        routers=ROUTERS,
+        state={"vault": Vault.load(settings.encryption_keys), "rubrics": Rubrics(settings.schemes_dir)},
+    )
+
+
+def create_worker(settings: ServiceSettings) -> Worker:
+    """Relay, consumer, and the recompute of marked sheets."""
+    rubrics = Rubrics(settings.schemes_dir)
+
+    async def recompute(unit: Unit) -> bool:
+        return await Recompute(unit, rubrics).due()
+
+    async def calendar(unit: Unit) -> bool:
+        await keep_up(unit, rubrics)
+        return False
+
+    return Worker(
+        settings=settings,
+        service="scoring",
+        database=Database(settings.database_url),
+        versions=MIGRATIONS,
+        handlers=HANDLERS,
+        tickers=[
+            Ticker("recompute", timedelta(milliseconds=50), recompute),
+            Ticker("calendar", timedelta(minutes=1), calendar),
+        ],
+    )

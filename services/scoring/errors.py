@@ -1,0 +1,51 @@
+"""The problems of scoring."""
+
+from shared.web.problems import Problem
+
+
+class SheetNotFound(Problem):
+    """No such sheet, or outside the caller's jurisdiction: the answer does not tell which."""
+
+    status = 404
+    code = "scoring.sheet_not_found"
+    title = "没有这份评分表"
+
+
+class NoOfficerInToken(Problem):
+    """A route about oneself, called with a token that names no officer."""
+
+    status = 403
+    code = "scoring.no_officer_in_token"
+    title = "令牌中没有人员身份"
+
+
+class MeasurePeriodUndecided(Problem):
+    """Nobody decided which days one sheet covers (C-08); `withheld` lists what has to be decided."""
+
+    status = 409
+    code = "scoring.measure_period_undecided"
+    title = "考核计量期尚未明确"
+
+
+class PageLinkInvalid(Problem):
+    """A link to a printable page that we did not give out, or that was changed."""
+
+    status = 403
+    code = "scoring.page_link_invalid"
+    title = "打印链接无效"
+
+
+class PageLinkExpired(Problem):
+    """A link to a printable page that is older than a quarter of an hour."""
+
+    status = 410
+    code = "scoring.page_link_expired"
+    title = "打印链接已过期"
+
+
+class SchemeUnknown(Problem):
+    """No rubric of this name is in use here."""
+
+    status = 404
+    code = "scoring.scheme_unknown"
+    title = "没有这个考核方案"

@@ -1,0 +1,1 @@
+"""All SQL of scoring: ledger, marks, evidence, sheets, scoreboards."""

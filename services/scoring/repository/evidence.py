@@ -1,0 +1,111 @@
+"""Reading what a recompute needs, for all its officers at once: postings, bindings, ledger entries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+# An area's villages are his for the days on which both the posting and the area are valid.
+_POSTINGS = text(
+    """
+    SELECT a.officer_id, a.post, a.role, v.village,
+           GREATEST(a.valid_from, h.valid_from) AS first, LEAST(a.valid_until, h.valid_until) AS last
+    FROM known_assignment a
+    LEFT JOIN known_area h ON h.area_id = CASE a.where_type WHEN 'area' THEN CAST(a.where_id AS uuid) END
+    CROSS JOIN LATERAL unnest(CASE a.where_type WHEN 'village' THEN ARRAY[a.where_id] ELSE h.villages END) AS v(village)
+    WHERE a.officer_id = ANY(CAST(:officers AS uuid[]))
+    ORDER BY a.officer_id, v.village, first
+    """
+)
+_BINDINGS = text(
+    "SELECT jurisdiction, scheme, posts, valid_from AS first, valid_until AS last FROM known_binding ORDER BY binding_id"
+)
+_ENTRY = """
+    e.entry_id, e.source, e.officer_id, e.village, e.day, e.until, e.matter_id,
+    CAST(e.recorded AS text) AS recorded, CAST(e.judged AS text) AS judged, CAST(e.closed AS text) AS closed
+"""
+# The other facts of a matter decide over its points, whenever they happened (C-49).
+_OF_OFFICERS = text(
+    f"""
+    WITH mine AS (
+        SELECT {_ENTRY} FROM unnest(CAST(:officers AS uuid[]), CAST(:firsts AS date[]), CAST(:lasts AS date[]))
+            AS w(officer_id, first, last)
+        JOIN ledger_entry e ON e.officer_id = w.officer_id AND e.day BETWEEN w.first AND w.last
+    )
+    SELECT * FROM mine
+    UNION ALL
+    SELECT {_ENTRY} FROM (SELECT DISTINCT officer_id, matter_id FROM mine WHERE matter_id IS NOT NULL) m
+    JOIN ledger_entry e ON e.matter_id = m.matter_id AND e.officer_id = m.officer_id
+    WHERE e.day IS NOT NULL AND e.entry_id NOT IN (SELECT entry_id FROM mine)
+    """  # noqa: S608  # our own columns
+)
+_OF_VILLAGES = text(
+    f"""
+    SELECT {_ENTRY} FROM ledger_entry e
+    WHERE e.officer_id IS NULL AND e.village = ANY(CAST(:villages AS text[]))
+      AND e.day <= :last AND (e.until IS NULL OR e.until >= :first)
+    """  # noqa: S608
+)
+_BY_ID = text(f"SELECT {_ENTRY} FROM ledger_entry e WHERE e.entry_id = ANY(CAST(:ids AS uuid[]))")  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A village an officer answers for, and under which post, from the first to the last day."""
+
+    officer_id: UUID
+    post: str
+    role: str
+    village: str
+    first: date
+    last: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A jurisdiction, the scheme it scores by, the posts that are scored, from the first to the last day."""
+
+    jurisdiction: str
+    scheme: str
+    posts: tuple[str, ...]
+    first: date
+    last: date | None
+
+
+async def postings(connection: AsyncConnection, officers: Collection[UUID]) -> list[Posting]:
+    """Every village these officers were ever posted to; a posting and its area that never met give none."""
+    rows = await connection.execute(_POSTINGS, {"officers": list(officers)})
+    return [Posting(*row) for row in rows if row.last is None or row.first <= row.last]
+
+
+async def bindings(connection: AsyncConnection) -> list[Binding]:
+    """All bindings, past ones too."""
+    rows = await connection.execute(_BINDINGS)
+    return [Binding(row.jurisdiction, row.scheme, tuple(row.posts), row.first, row.last) for row in rows]
+
+
+async def entries_of_officers(
+    connection: AsyncConnection, windows: Sequence[tuple[UUID, date, date]]
+) -> Sequence[Row[tuple[object, ...]]]:
+    """Entries of each officer from his first to his last day, and the rest of their matters."""
+    officers, firsts, lasts = ([window[i] for window in windows] for i in range(3))
+    found = await connection.execute(_OF_OFFICERS, {"officers": officers, "firsts": firsts, "lasts": lasts})
+    return found.all()
+
+
+async def entries_of_villages(
+    connection: AsyncConnection, villages: Collection[str], first: date, last: date
+) -> Sequence[Row[tuple[object, ...]]]:
+    """Entries that concern everybody assigned to these villages: groups, certificates, findings about a village."""
+    values = {"villages": list(villages), "first": first, "last": last}
+    return (await connection.execute(_OF_VILLAGES, values)).all()
+
+
+async def entries_by_id(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Row[tuple[object, ...]]]:
+    """These entries, in no order."""
+    return (await connection.execute(_BY_ID, {"ids": list(ids)})).all()

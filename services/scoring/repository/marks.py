@@ -1,0 +1,157 @@
+"""Dirty marks: whose sheets have to be computed anew, for which days. One row per officer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+# DO UPDATE and not DO NOTHING: an upsert beside a recompute waits for it and leaves a mark behind, so nothing is lost.
+# Sorted, because two workers mark the same officers. Debounced by the server's clock: it is no time of the domain.
+MARK_TOUCHED = """
+    INSERT INTO dirty_mark AS m (officer_id, since, until, first_at, last_at)
+    SELECT officer_id, min(since), max(until), clock_timestamp(), clock_timestamp()
+    FROM touched GROUP BY officer_id ORDER BY officer_id
+    ON CONFLICT (officer_id) DO UPDATE
+        SET since = LEAST(m.since, excluded.since), until = GREATEST(m.until, excluded.until),
+            last_at = excluded.last_at
+"""
+
+_ALWAYS = "CAST('-infinity' AS date) AS since, CAST('infinity' AS date) AS until"
+
+# Posts at a room or an organisation give no village to answer for, so nothing is scored of them.
+OFFICERS_OF = """
+    SELECT officer_id FROM known_assignment WHERE where_type = 'village' AND where_id = ANY(CAST(:villages AS text[]))
+    UNION
+    SELECT a.officer_id FROM known_area h
+    JOIN known_assignment a ON a.where_type = 'area' AND a.where_id = CAST(h.area_id AS text)
+    WHERE h.villages && CAST(:villages AS text[])
+"""
+
+_HOLD = text("SELECT pg_advisory_xact_lock_shared(hashtext('scoring.assignments'))")
+_CHANGE = text("SELECT pg_advisory_xact_lock(hashtext('scoring.assignments'))")
+_OPENED = text("SELECT month FROM opened_month WHERE month = ANY(CAST(:months AS date[]))")
+_OPEN = text(
+    f"""
+    WITH opened AS (
+        INSERT INTO opened_month (month) SELECT * FROM unnest(CAST(:months AS date[]))
+        ON CONFLICT DO NOTHING RETURNING month
+    ), touched AS (
+        SELECT a.officer_id, o.month AS since, CAST(o.month + interval '1 month' AS date) - 1 AS until
+        FROM opened o
+        JOIN known_assignment a ON a.valid_from < o.month + interval '1 month'
+            AND (a.valid_until IS NULL OR a.valid_until >= o.month)
+    )
+    {MARK_TOUCHED}
+    """  # noqa: S608  # our own text
+)
+_OFFICERS = text(
+    f"""
+    WITH touched AS (SELECT officer_id, {_ALWAYS} FROM unnest(CAST(:officers AS uuid[])) AS o(officer_id))
+    {MARK_TOUCHED}
+    """  # noqa: S608
+)
+_EVERYBODY = text(
+    f"""
+    WITH touched AS (
+        SELECT officer_id, {_ALWAYS} FROM known_assignment UNION SELECT officer_id, {_ALWAYS} FROM sheet
+    )
+    {MARK_TOUCHED}
+    """  # noqa: S608
+)
+_OUTDATED = text(
+    f"""
+    WITH touched AS (
+        SELECT s.officer_id, {_ALWAYS} FROM sheet s
+        JOIN unnest(CAST(:schemes AS text[]), CAST(:versions AS text[])) AS now(scheme, version) USING (scheme)
+        WHERE s.total IS NOT NULL AND s.scheme_version <> now.version
+    )
+    {MARK_TOUCHED}
+    """  # noqa: S608
+)
+# During a backlog an officer is scored at most every two seconds; a single fact is scored at once.
+_TAKE = text(
+    """
+    DELETE FROM dirty_mark WHERE officer_id IN (
+        SELECT officer_id FROM dirty_mark
+        WHERE last_at < clock_timestamp() - interval '30 milliseconds'
+           OR first_at < clock_timestamp() - interval '2 seconds'
+        ORDER BY first_at LIMIT :most FOR UPDATE SKIP LOCKED)
+    RETURNING officer_id, since, until
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Days of an officer whose evidence changed; date.min and date.max mean without end."""
+
+    officer_id: UUID
+    since: date
+    until: date
+
+
+async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
+    """Take marks that are due; they are gone when the transaction commits, and nobody else can take them before."""
+    rows = await connection.execute(_TAKE, {"most": most})
+    return [Mark(row.officer_id, row.since, row.until) for row in rows]
+
+
+async def hold_assignments(connection: AsyncConnection) -> None:
+    """Before marking whoever is assigned: wait for changes of assignments under way, and keep new ones waiting.
+
+    Without it an assignment and a village's fact committed side by side would not see each other.
+    """
+    await connection.execute(_HOLD)
+
+
+async def change_assignments(connection: AsyncConnection) -> None:
+    """Before changing who is assigned where: wait for those who mark by assignments, and keep them waiting."""
+    await connection.execute(_CHANGE)
+
+
+async def open_months(connection: AsyncConnection, days: Collection[date]) -> None:
+    """Months in which something happened or which have begun: from then on everybody appraised has a sheet."""
+    months = {day.replace(day=1) for day in days}
+    unopened = months - set(await connection.scalars(_OPENED, {"months": sorted(months)}))
+    if unopened:
+        await hold_assignments(connection)
+        await connection.execute(_OPEN, {"months": sorted(unopened)})
+
+
+async def opened_months(connection: AsyncConnection) -> list[date]:
+    """First days of all opened months."""
+    return list(await connection.scalars(text("SELECT month FROM opened_month ORDER BY month")))
+
+
+async def mark_officers(connection: AsyncConnection, officers: Collection[UUID]) -> None:
+    """All sheets of these officers."""
+    if officers:
+        await connection.execute(_OFFICERS, {"officers": list(officers)})
+
+
+async def mark_everybody(connection: AsyncConnection) -> int:
+    """All sheets of everybody who was ever assigned or scored; returns how many officers that are."""
+    return int((await connection.execute(_EVERYBODY)).rowcount)
+
+
+async def mark_outdated(connection: AsyncConnection, versions: Sequence[tuple[str, str]]) -> None:
+    """Officers with a sheet under another version of a scheme than the one loaded now."""
+    schemes, current = [scheme for scheme, _ in versions], [version for _, version in versions]
+    await connection.execute(_OUTDATED, {"schemes": schemes, "versions": current})
+
+
+async def officers_of_assignments(connection: AsyncConnection, assignments: Collection[str]) -> set[UUID]:
+    """Who holds these assignments as far as known."""
+    query = text("SELECT officer_id FROM known_assignment WHERE assignment_id = ANY(CAST(:ids AS uuid[]))")
+    return set(await connection.scalars(query, {"ids": list(assignments)}))
+
+
+async def officers_of_areas(connection: AsyncConnection, areas: Collection[str]) -> set[UUID]:
+    """Who is assigned to these areas, whenever."""
+    query = text("SELECT officer_id FROM known_assignment WHERE where_type = 'area' AND where_id = ANY(:ids)")
+    return set(await connection.scalars(query, {"ids": list(areas)}))

@@ -1,0 +1,29 @@
+"""The pure evaluator: evidence of one officer + a rubric = a sheet. No I/O, no clock, no scheme of its own."""
+
+from services.scoring.rules.entries import FACTS, Context, Entry, Period, Stay
+from services.scoring.rules.evaluate import Plan, compile_rubric, evaluate
+from services.scoring.rules.sentences import reason, sentences, withheld_sentence
+from services.scoring.rules.sheet import Counted, Figure, LineResult, NotCounted, Notice, Sheet
+from services.scoring.rules.windows import evidence_from, measure_period
+
+__all__ = [
+    "FACTS",
+    "Context",
+    "Counted",
+    "Entry",
+    "Figure",
+    "LineResult",
+    "NotCounted",
+    "Notice",
+    "Period",
+    "Plan",
+    "Sheet",
+    "Stay",
+    "compile_rubric",
+    "evaluate",
+    "evidence_from",
+    "measure_period",
+    "reason",
+    "sentences",
+    "withheld_sentence",
+]

@@ -1,0 +1,1 @@
+"""Use cases of scoring: recomputing sheets, reading them, ranking them."""

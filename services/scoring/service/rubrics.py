@@ -1,0 +1,59 @@
+"""The rubrics of this deployment, loaded and prepared once per process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import structlog
+
+from services.scoring.rubric import Rubric
+from services.scoring.rules import Period, Plan, compile_rubric, evidence_from, measure_period
+from shared.schemes import load_scheme, scheme_ids
+from shared.schemes.loader import read_scheme
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One scheme's rubric, ready to evaluate with, and the version every result names."""
+
+    id: str
+    version: str
+    plan: Plan
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is decided which days one sheet covers (C-08); without that there is no sheet."""
+        return self.plan.rubric.choice(self.plan.rubric.measure_period) is not None
+
+    def periods(self, months: Iterable[date]) -> list[tuple[Period, date]]:
+        """The measure periods that hold these months, each with the first day of the evidence it needs."""
+        rubric = self.plan.rubric
+        found = dict.fromkeys(measure_period(rubric, month) for month in months)
+        return [(period, evidence_from(rubric, period)) for period in found]
+
+
+class Rubrics:
+    """Finds the rubric of a scheme. One that exists but is broken raises SchemeError: nothing is scored by half of it."""
+
+    def __init__(self, override_dir: Path | None) -> None:
+        self._override_dir = override_dir
+        self._loaded: dict[str, Scheme | None] = {}
+
+    def find(self, scheme_id: str) -> Scheme | None:
+        """The scheme's rubric; None when it is unknown here or scores nothing."""
+        if scheme_id not in self._loaded:
+            self._loaded[scheme_id] = self._load(scheme_id)
+        return self._loaded[scheme_id]
+
+    def _load(self, scheme_id: str) -> Scheme | None:
+        known = scheme_id in scheme_ids(self._override_dir)
+        if not known or "scoring" not in read_scheme(scheme_id, self._override_dir):
+            log.warning("scheme without a rubric", scheme=scheme_id)
+            return None
+        loaded = load_scheme(scheme_id, "scoring", Rubric, self._override_dir)
+        return Scheme(scheme_id, loaded.version, compile_rubric(loaded.value))

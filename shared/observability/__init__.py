@@ -1,0 +1,1 @@
+"""Logs, trace ids and metrics, the same in every process; personal data never gets into any of them."""

@@ -1,0 +1,26 @@
+"""What Prometheus reads. Labels are bounded: route templates and topics, never ids."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("cunjing_http_requests_total", "HTTP requests answered.", ["service", "method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "cunjing_http_request_seconds",
+    "Time from the first byte of a request to the end of its answer.",
+    ["service", "method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+REQUESTS_REPEATED = Counter("cunjing_http_requests_repeated_total", "Requests run again after a deadlock.", ["service"])
+
+OUTBOX_DEPTH = Gauge("cunjing_outbox_depth", "Facts written and not yet acknowledged by the broker.", ["service"])
+OUTBOX_AGE_SECONDS = Gauge("cunjing_outbox_age_seconds", "Age of the oldest unpublished fact.", ["service"])
+FACTS_PUBLISHED = Counter("cunjing_facts_published_total", "Facts acknowledged by the broker.", ["service", "topic"])
+
+LAG_RECORDS = Gauge("cunjing_lag_records", "Records not yet consumed.", ["service", "topic"])
+LAG_SECONDS = Gauge("cunjing_lag_seconds", "Age of the oldest record not yet consumed.", ["service", "topic"])
+FACTS_APPLIED = Counter("cunjing_facts_applied_total", "Facts whose effect is committed.", ["service", "topic"])
+FACTS_DUPLICATE = Counter("cunjing_facts_duplicate_total", "Facts seen before and dropped.", ["service", "topic"])
+FACTS_SKIPPED = Counter(
+    "cunjing_facts_skipped_total", "Facts of types this reader does not list.", ["service", "topic"]
+)
+DEAD_LETTERS = Counter("cunjing_dead_letters_total", "Facts put aside as unreadable or refused.", ["service", "topic"])
+HELD_FACTS = Gauge("cunjing_held_facts", "Facts waiting behind a dead letter or a gap.", ["service", "topic"])

@@ -1,0 +1,51 @@
+"""Who did what on whose behalf, written in the use case's own transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+
+from shared.database.unit import Unit
+from shared.observability.tracing import current_request_id
+from shared.security.principal import Principal
+
+_INSERT = text("""
+    INSERT INTO audit (at, subject, on_behalf_of, action, object, result, request_id)
+    SELECT :at, :subject, on_behalf_of, action, object, result, :request_id
+    FROM unnest(CAST(:on_behalf_of AS uuid[]), CAST(:action AS text[]), CAST(:object AS text[]),
+                CAST(:result AS text[])) AS entry(on_behalf_of, action, object, result)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One action. `object` names things by id: an audit row holds no personal data."""
+
+    action: str
+    object: str
+    on_behalf_of: UUID | None = None
+    result: str = "done"
+
+
+async def record_audit(
+    unit: Unit, who: Principal, action: str, object: str, *, on_behalf_of: UUID | None = None, result: str = "done"
+) -> None:
+    """One row for one action."""
+    await record_audits(unit, who, [AuditEntry(action, object, on_behalf_of, result)])
+
+
+async def record_audits(unit: Unit, who: Principal, entries: Sequence[AuditEntry]) -> None:
+    """One row for each action of a batch, in one statement."""
+    await unit.connection.execute(
+        _INSERT,
+        {
+            "at": unit.now,
+            "subject": who.subject,
+            "request_id": current_request_id(),
+            "on_behalf_of": [entry.on_behalf_of for entry in entries],
+            "action": [entry.action for entry in entries],
+            "object": [entry.object for entry in entries],
+            "result": [entry.result for entry in entries],
+        },
+    )

@@ -1,0 +1,79 @@
+"""The identity provider's public keys (JWKS), from a file or a URL."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import jwt
+import structlog
+
+from shared.security.problems import IdentityUnavailable
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+
+_log = structlog.get_logger(__name__)
+
+_SECONDS_WHILE_EMPTY = 5
+_SECONDS_BETWEEN_LOADS = 60
+_SECONDS_KEPT = 600
+_TIMEOUT = 5
+_LARGEST = 1024 * 1024
+
+
+class SigningKeys:
+    """Keys by id. Loaded again every ten minutes, and for an unknown id at most once a minute."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._tried_at = float("-inf")
+        self._loading = asyncio.Lock()
+
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        """The key with this id, or the only key there is for a token that names none."""
+        if self._is_stale(key_id):
+            async with self._loading:
+                if self._is_stale(key_id):
+                    await self._load()
+        if not self._keys:
+            raise IdentityUnavailable("请稍后重试;如持续出现,请联系运维人员检查身份服务")
+        if key_id is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(key_id)
+
+    def _is_stale(self, key_id: str | None) -> bool:
+        age = time.monotonic() - self._tried_at
+        if not self._keys:
+            return age > _SECONDS_WHILE_EMPTY
+        return age > (_SECONDS_KEPT if key_id is None or key_id in self._keys else _SECONDS_BETWEEN_LOADS)
+
+    async def _load(self) -> None:
+        self._tried_at = time.monotonic()
+        try:
+            self._keys = await asyncio.to_thread(_read_keys, self._source)
+        except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError):
+            # The old keys stay good: an identity provider that is down for a while must not stop the phones.
+            _log.exception("signing keys could not be read", source=self._source)
+
+
+def _read_keys(source: str) -> dict[str | None, jwt.PyJWK]:
+    document = json.loads(_read(source))
+    usable = [key for key in document["keys"] if _is_usable(key)]
+    return {key.get("kid"): jwt.PyJWK.from_dict(key) for key in usable}
+
+
+def _is_usable(key: dict[str, Any]) -> bool:
+    """A public signature key of a kind whose algorithm is pinned; a symmetric one never."""
+    kind = (key.get("kty"), key.get("crv"))
+    pinned = kind[0] == "RSA" or kind in (("EC", "P-256"), ("OKP", "Ed25519"))
+    return pinned and key.get("use", "sig") == "sig" and key.get("alg", ALGORITHMS[0]) in ALGORITHMS
+
+
+def _read(source: str) -> bytes:
+    if source.startswith(("https://", "http://")):
+        with urlopen(source, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme is checked
+            return bytes(answer.read(_LARGEST))
+    return Path(source).read_bytes()

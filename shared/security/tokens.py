@@ -1,0 +1,85 @@
+"""Verification of access tokens (JWT)."""
+
+from typing import Any, Self
+from uuid import UUID
+
+import jwt
+import structlog
+from pydantic import BaseModel, ValidationError, field_validator
+
+from shared.security.jurisdiction import normal_division
+from shared.security.keys import ALGORITHMS, SigningKeys
+from shared.security.principal import Clearance, Principal
+from shared.security.problems import TokenExpired, TokenInvalid
+from shared.settings import ServiceSettings
+
+_log = structlog.get_logger(__name__)
+
+_LEEWAY_SECONDS = 30
+
+
+class _Claims(BaseModel):
+    """What we read of a token. `division` must be there: its absence must not mean the whole nation."""
+
+    sub: str
+    scope: str = ""
+    division: str
+    clearance: Clearance = "open"
+    officer_id: UUID | None = None
+
+    @field_validator("division")
+    @classmethod
+    def _normal(cls, division: str) -> str:
+        return normal_division(division)
+
+
+class TokenVerifier:
+    """Turns a token into a principal, or into the problem it has."""
+
+    def __init__(self, *, issuer: str, audience: str, keys: SigningKeys) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._keys = keys
+
+    @classmethod
+    def of(cls, settings: ServiceSettings) -> Self:
+        """The verifier of a service; keys are loaded when the first token arrives."""
+        return cls(issuer=settings.jwt_issuer, audience=settings.jwt_audience, keys=SigningKeys(settings.jwks))
+
+    async def verify(self, token: str) -> Principal:
+        """The owner of the token; raises `token_expired`, `token_invalid` or `identity_unavailable`."""
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in ALGORITHMS:
+                raise jwt.InvalidAlgorithmError("algorithm is not one of ours")
+            key = await self._keys.find(header.get("kid"))
+            if key is None:
+                raise jwt.InvalidKeyError("signed with a key we do not know")
+            claims = _Claims.model_validate(self._decode(token, key))
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired("请换取新的访问令牌后重发") from None
+        except (jwt.PyJWTError, ValidationError) as error:
+            _log.info("token refused", reason=type(error).__name__)
+            raise TokenInvalid("请用本系统认可的签发方重新取得访问令牌") from None
+        return _principal(claims)
+
+    def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=list(ALGORITHMS),
+            issuer=self._issuer,
+            audience=self._audience,
+            leeway=_LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
+        )
+
+
+def _principal(claims: _Claims) -> Principal:
+    return Principal(
+        subject=claims.sub,
+        scopes=frozenset(claims.scope.split()),
+        division=claims.division,
+        clearance=claims.clearance,
+        officer_id=claims.officer_id,
+    )

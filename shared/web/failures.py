@@ -1,0 +1,47 @@
+"""What a failure of the database means for the caller: run it again, come back later, or mend the request."""
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from shared.database.errors import sqlstate
+from shared.messaging.outbox import FactTooLarge
+from shared.observability.exceptions import chain
+from shared.web.problems import ContentTooLarge, InvalidRequest, Problem, Unavailable
+
+_log = structlog.get_logger(__name__)
+
+_REPEATABLE = frozenset({"40P01", "40001"})
+# Statement, lock and idle timeouts; shutdown and start-up of the server; too many connections.
+_PASSING = frozenset({"57014", "55P03", "25P03", "57P01", "57P02", "57P03", "57P05", "53300"})
+
+
+def is_repeatable(error: BaseException) -> bool:
+    """Deadlock or serialisation failure: the transaction is gone and the same request may succeed now."""
+    return sqlstate(error) in _REPEATABLE
+
+
+def problem_of(error: BaseException) -> Problem | None:
+    """The problem to answer with, or None where the failure is nobody's fault but ours."""
+    state = sqlstate(error) or ""
+    if state in _REPEATABLE | _PASSING or state.startswith("08") or _connection_lost(error):
+        return unavailable()
+    if state.startswith("22"):
+        # Validation let a value through that the column cannot hold: refuse it, and tell us.
+        _log.error("a value passed validation that the database refused", exc_info=error)
+        return InvalidRequest("内容中有无法保存的值(过大、过长或含无效字符),请修改后重发")
+    if isinstance(error, FactTooLarge):
+        return ContentTooLarge("这一项内容超过 256 KiB,请缩短或拆分后重发")
+    return None
+
+
+def unavailable() -> Unavailable:
+    """503 with Retry-After; the transaction was rolled back."""
+    return Unavailable("请求没有保存任何内容,请稍后原样重发")
+
+
+def _connection_lost(error: BaseException) -> bool:
+    return any(
+        isinstance(link, PoolTimeoutError) or (isinstance(link, DBAPIError) and link.connection_invalidated)
+        for link in chain(error)
+    )

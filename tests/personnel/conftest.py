@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.personnel.app import MIGRATIONS, create_app
+from shared.database.migrate import migrate
+from shared.database.unit import Database
+from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.settings import ServiceSettings
+from tests.personnel.support import DEMO_DIVISIONS, FILES, Personnel
+
+
+@pytest.fixture
+async def empty(make_database: Callable[[], str], tmp_path: Path) -> AsyncIterator[Personnel]:
+    """The API on an empty, migrated database."""
+    url, keys = make_database(), ensure_dev_keys(tmp_path / "keys")
+    await migrate(url, MIGRATIONS)
+    settings = ServiceSettings.of(
+        "personnel",
+        database_url=url,
+        kafka_bootstrap_servers="127.0.0.1:1",  # no HTTP route speaks to the broker
+        jwt_issuer=DEV_ISSUER,
+        jwt_audience=DEV_AUDIENCE,
+        jwks=str(keys.jwks_path),
+        encryption_keys=keys.encryption_keys_path,
+    )
+    app, database = create_app(settings), Database(url)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://personnel") as client:
+        yield Personnel(client, database, keys)
+    await database.close()
+    await app.state.database.close()
+
+
+@pytest.fixture
+async def personnel(empty: Personnel) -> Personnel:
+    """The API with 西华县's divisions imported."""
+    for kind in FILES:
+        answer = await empty.import_csv((DEMO_DIVISIONS / f"{kind}.csv").read_bytes(), kind)
+        assert answer.status_code == 200, answer.text
+    return empty

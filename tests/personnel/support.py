@@ -1,0 +1,139 @@
+"""A running personnel API on a real database, and the county its tests speak of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from sqlalchemy import text
+
+from shared.database.unit import Database
+from shared.ids import new_id
+from shared.security.dev_issuer import DevKeys, issue_token
+
+COUNTY = "411622"
+VILLAGE = "411622101201"
+OTHER_VILLAGE = "411622101202"
+ALWAYS = {"from": "2020-01-01"}
+DEMO_DIVISIONS = Path(__file__).parents[2] / "deploy" / "demo" / "divisions"
+FILES = ("provinces", "cities", "areas", "streets", "villages")
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Personnel:
+    """The API, its database and the keys of its tokens."""
+
+    client: httpx.AsyncClient
+    database: Database
+    keys: DevKeys
+
+    def token(self, division: str = "", scopes: Sequence[str] = ("personnel:read", "personnel:write")) -> str:
+        return issue_token(self.keys.private_key_path, subject="test-client", scopes=scopes, division=division)
+
+    async def call(
+        self, method: str, path: str, *, division: str = "", scopes: Sequence[str] | None = None, **sent: Any
+    ) -> httpx.Response:
+        token = self.token(division) if scopes is None else self.token(division, scopes)
+        headers = {"Authorization": f"Bearer {token}"} | sent.pop("headers", {})
+        return await self.client.request(method, path, headers=headers, **sent)
+
+    async def get(self, path: str, *, division: str = "", **params: Any) -> httpx.Response:
+        return await self.call("GET", path, division=division, params=params)
+
+    async def put(self, path: str, body: Body, *, division: str = "") -> httpx.Response:
+        return await self.call("PUT", path, division=division, json=body)
+
+    async def put_all(self, plural: str, items: Sequence[Body], *, division: str = "") -> list[Body]:
+        answer = await self.put(f"/v1/{plural}", {"items": list(items)}, division=division)
+        assert answer.status_code in (200, 207), answer.text
+        outcomes: list[Body] = answer.json()["items"]
+        return outcomes
+
+    async def store(self, plural: str, *items: Body) -> None:
+        """Put items that must all be accepted."""
+        outcomes = await self.put_all(plural, items)
+        assert {o["outcome"] for o in outcomes} <= {"created", "changed", "unchanged"}, outcomes
+
+    async def import_csv(self, content: str | bytes, kind: str, *, division: str = "") -> httpx.Response:
+        return await self.call(
+            "POST",
+            "/v1/divisions/imports",
+            division=division,
+            params={"kind": kind, "valid_from": "2023-06-30"},
+            content=content,
+            headers={"Content-Type": "text/csv"},
+        )
+
+    async def rows(self, sql: str, **values: Any) -> list[Mapping[str, Any]]:
+        async with self.database.engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(text(sql), values)).mappings()]
+
+    async def facts(self, topic: str, key: object | None = None) -> list[Body]:
+        """Bodies of the published facts of a topic, of one stream or of all, in order."""
+        found = await self.rows(
+            "SELECT body FROM outbox WHERE topic = :topic AND (CAST(:key AS text) IS NULL OR stream_key = :key) ORDER BY id",
+            topic=topic,
+            key=None if key is None else str(key),
+        )
+        return [json.loads(row["body"]) for row in found]
+
+    async def count_facts(self) -> int:
+        return int((await self.rows("SELECT count(*) AS n FROM outbox"))[0]["n"])
+
+
+def organisation(**other: Any) -> Body:
+    return {
+        "org_id": str(new_id()),
+        "name": "测试派出所",
+        "kind": "station",
+        "serves": ["411622101000"],
+        "valid": ALWAYS,
+    } | other
+
+
+def area(station: Body, *villages: str, **other: Any) -> Body:
+    return {
+        "area_id": str(new_id()),
+        "name": "测试责任区",
+        "villages": list(villages),
+        "station": station["org_id"],
+        "rural": True,
+        "valid": ALWAYS,
+    } | other
+
+
+def officer(station: Body, **other: Any) -> Body:
+    return {
+        "officer_id": str(new_id()),
+        "kind": "auxiliary",
+        "name": "测试辅警甲",
+        "badge": "F0001",
+        "employer": station["org_id"],
+        "station": station["org_id"],
+        "full_time": True,
+        "status": "active",
+        "account": "open",
+        "valid": ALWAYS,
+    } | other
+
+
+def assignment(holder: Body, village: str, **other: Any) -> Body:
+    return {
+        "assignment_id": str(new_id()),
+        "officer_id": holder["officer_id"],
+        "post": "village_auxiliary",
+        "role": "main",
+        "where": {"type": "village", "id": village},
+        "valid": ALWAYS,
+    } | other
+
+
+def new_key() -> UUID:
+    return new_id()

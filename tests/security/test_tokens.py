@@ -1,0 +1,323 @@
+"""Whose tokens are believed."""
+
+import base64
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import APIRouter, Depends
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from shared.security import keys as keys_module
+from shared.security.dependencies import protections, public, requires, signature_protected, unprotected_routes
+from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, DevKeys, ensure_dev_keys, issue_token
+from shared.security.keys import SigningKeys
+from shared.security.principal import Principal, acting_for
+from shared.security.problems import ActAsRequired, IdentityUnavailable, TokenExpired, TokenInvalid
+from shared.security.tokens import TokenVerifier
+from tests.web.apps import client_of, problem_of, tiny_app
+
+AN_OFFICER = UUID("018f3b1c-0000-7000-8000-000000000001")
+
+
+@pytest.fixture
+def dev_keys(tmp_path: Path) -> DevKeys:
+    return ensure_dev_keys(tmp_path)
+
+
+@pytest.fixture
+def verifier(dev_keys: DevKeys) -> TokenVerifier:
+    return TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=SigningKeys(str(dev_keys.jwks_path)))
+
+
+def claims(**changed: Any) -> dict[str, Any]:
+    good = {
+        "iss": DEV_ISSUER,
+        "aud": DEV_AUDIENCE,
+        "sub": "someone",
+        "scope": "fieldwork:read",
+        "division": "",
+        "exp": datetime.now(UTC) + timedelta(hours=1),
+    }
+    return {name: value for name, value in (good | changed).items() if value is not None}
+
+
+def signed(dev_keys: DevKeys, **changed: Any) -> str:
+    key = dev_keys.private_key_path.read_bytes()
+    kid = json.loads(dev_keys.jwks_path.read_bytes())["keys"][0]["kid"]
+    return jwt.encode(claims(**changed), key, algorithm="EdDSA", headers={"kid": kid})
+
+
+async def test_a_good_token_gives_its_principal(dev_keys: DevKeys, verifier: TokenVerifier) -> None:
+    token = issue_token(
+        dev_keys.private_key_path,
+        subject="backend",
+        scopes=["fieldwork:sync", "act-as"],
+        division="411622000000",
+        officer_id=AN_OFFICER,
+    )
+    assert await verifier.verify(token) == Principal(
+        subject="backend",
+        scopes=frozenset({"fieldwork:sync", "act-as"}),
+        division="411622",
+        clearance="internal",
+        officer_id=AN_OFFICER,
+    )
+
+
+async def test_an_expired_token(dev_keys: DevKeys, verifier: TokenVerifier) -> None:
+    with pytest.raises(TokenExpired):
+        await verifier.verify(signed(dev_keys, exp=datetime.now(UTC) - timedelta(seconds=31)))
+
+
+async def test_clocks_may_differ_by_half_a_minute(dev_keys: DevKeys, verifier: TokenVerifier) -> None:
+    assert await verifier.verify(signed(dev_keys, exp=datetime.now(UTC) - timedelta(seconds=20)))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"iss": "somebody-else"},
+        {"iss": None},
+        {"aud": "another-system"},
+        {"aud": None},
+        {"exp": None},
+        {"exp": "soon"},
+        {"sub": None},
+        {"nbf": datetime.now(UTC) + timedelta(hours=1)},
+        {"division": None},
+        {"division": "41162"},
+        {"division": "000000000000"},
+        {"division": "%"},
+        {"clearance": "everything"},
+        {"officer_id": "me"},
+        {"scope": ["fieldwork:read"]},
+    ],
+    ids=str,
+)
+async def test_claims_that_are_not_ours_are_refused(
+    dev_keys: DevKeys, verifier: TokenVerifier, changed: dict[str, Any]
+) -> None:
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(signed(dev_keys, **changed))
+
+
+async def test_a_foreign_key_under_our_key_id(dev_keys: DevKeys, verifier: TokenVerifier, tmp_path: Path) -> None:
+    foreign = ensure_dev_keys(tmp_path / "foreign")
+    kid = json.loads(dev_keys.jwks_path.read_bytes())["keys"][0]["kid"]
+    token = jwt.encode(claims(), foreign.private_key_path.read_bytes(), algorithm="EdDSA", headers={"kid": kid})
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(token)
+
+
+async def test_a_key_we_do_not_know(verifier: TokenVerifier, tmp_path: Path) -> None:
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(signed(ensure_dev_keys(tmp_path / "foreign")))
+
+
+async def test_no_signature_at_all(verifier: TokenVerifier) -> None:
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(jwt.encode(claims(), "", algorithm="none"))
+
+
+async def test_our_public_key_used_as_a_shared_secret(dev_keys: DevKeys, verifier: TokenVerifier) -> None:
+    key = json.loads(dev_keys.jwks_path.read_bytes())["keys"][0]
+    secret = base64.urlsafe_b64decode(key["x"] + "=")
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(jwt.encode(claims(), secret, algorithm="HS256", headers={"kid": key["kid"]}))
+
+
+@pytest.mark.parametrize("rubbish", ["", "x", "a.b.c", "村.警.村", "e30.e30.", "." * 1000])
+async def test_rubbish(verifier: TokenVerifier, rubbish: str) -> None:
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(rubbish)
+
+
+async def test_keys_of_other_pinned_algorithms(tmp_path: Path) -> None:
+    rsa_key, ec_key = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
+    jwks = [
+        json.loads(RSAAlgorithm.to_jwk(rsa_key.public_key())) | {"kid": "r"},
+        json.loads(ECAlgorithm.to_jwk(ec_key.public_key())) | {"kid": "e"},
+        {"kty": "oct", "kid": "o", "k": base64.urlsafe_b64encode(b"x" * 32).decode()},
+    ]
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": jwks}))
+    keys = SigningKeys(str(tmp_path / "jwks.json"))
+    verifier = TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=keys)
+    assert await verifier.verify(jwt.encode(claims(), rsa_key, algorithm="RS256", headers={"kid": "r"}))
+    assert await verifier.verify(jwt.encode(claims(), ec_key, algorithm="ES256", headers={"kid": "e"}))
+    for bad in (
+        jwt.encode(claims(), rsa_key, algorithm="RS512", headers={"kid": "r"}),
+        jwt.encode(claims(), rsa_key, algorithm="RS256", headers={"kid": "e"}),
+        jwt.encode(claims(), b"x" * 32, algorithm="HS256", headers={"kid": "o"}),
+    ):
+        with pytest.raises(TokenInvalid):
+            await verifier.verify(bad)
+
+
+@pytest.fixture
+def jwks_server(dev_keys: DevKeys) -> Iterator[tuple[str, list[str]]]:
+    """Serves whatever is in the JWKS file, and lists who asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(dev_keys.jwks_path.read_bytes())
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/keys", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_keys_from_an_address_are_fetched_once_and_not_for_every_stranger(
+    dev_keys: DevKeys, jwks_server: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    address, asked = jwks_server
+    verifier = TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=SigningKeys(address))
+    for _ in range(3):
+        assert await verifier.verify(signed(dev_keys))
+    for number in range(3):
+        with pytest.raises(TokenInvalid):
+            await verifier.verify(signed(ensure_dev_keys(tmp_path / f"foreign{number}")))
+    assert asked == ["/keys"]
+
+
+async def test_a_new_key_is_found_without_a_restart(
+    dev_keys: DevKeys, jwks_server: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module, "_SECONDS_BETWEEN_LOADS", 0)
+    verifier = TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=SigningKeys(jwks_server[0]))
+    assert await verifier.verify(signed(dev_keys))
+    new = ensure_dev_keys(tmp_path / "new")
+    dev_keys.jwks_path.write_bytes(new.jwks_path.read_bytes())
+    assert await verifier.verify(signed(new))
+
+
+async def test_without_any_keys_the_service_is_unavailable_and_nobody_gets_in(
+    dev_keys: DevKeys, tmp_path: Path
+) -> None:
+    keys = SigningKeys(str(tmp_path / "nothing.json"))
+    with pytest.raises(IdentityUnavailable):
+        await TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=keys).verify(signed(dev_keys))
+
+
+def test_dev_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
+    keys = ensure_dev_keys(tmp_path / "keys")
+    paths = (keys.jwks_path, keys.private_key_path, keys.encryption_keys_path)
+    before = [path.read_bytes() for path in paths]
+    assert ensure_dev_keys(tmp_path / "keys") == keys
+    assert [path.read_bytes() for path in paths] == before
+    assert [os.stat(path).st_mode & 0o777 for path in paths] == [0o600] * 3
+    assert os.stat(tmp_path / "keys").st_mode & 0o777 == 0o700
+
+
+Reader = Annotated[Principal, Depends(requires("fieldwork:read"))]
+
+
+def _router() -> APIRouter:
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/things")
+    async def read(who: Reader) -> str:
+        return who.subject
+
+    @router.post("/callbacks", dependencies=[Depends(signature_protected)])
+    async def callback() -> None: ...
+
+    return router
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(tiny_app(tmp_path, [_router()])) as client:
+        yield client
+
+
+async def test_a_route_answers_who_may_call_it(client: httpx.AsyncClient, dev_keys: DevKeys) -> None:
+    answer = await client.get("/v1/things", headers={"authorization": f"Bearer {signed(dev_keys)}"})
+    assert (answer.status_code, answer.json()) == (200, "someone")
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "code"),
+    [
+        (None, 401, "token_missing"),
+        ("Basic eDp5", 401, "token_missing"),
+        ("Bearer", 401, "token_missing"),
+        ("Bearer x.y.z", 401, "token_invalid"),
+    ],
+)
+async def test_a_route_refuses_others(client: httpx.AsyncClient, header: str | None, status: int, code: str) -> None:
+    answer = await client.get("/v1/things", headers={"authorization": header} if header else {})
+    assert answer.status_code == status
+    assert problem_of(answer)["code"] == code
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_an_expired_token_is_told_apart(client: httpx.AsyncClient, dev_keys: DevKeys) -> None:
+    token = signed(dev_keys, exp=datetime.now(UTC) - timedelta(days=1))
+    answer = await client.get("/v1/things", headers={"authorization": f"Bearer {token}"})
+    assert problem_of(answer)["code"] == "token_expired"
+
+
+async def test_a_missing_scope_is_named(client: httpx.AsyncClient, dev_keys: DevKeys) -> None:
+    token = signed(dev_keys, scope="fieldwork:reader personnel:read")
+    answer = await client.get("/v1/things", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 403
+    assert problem_of(answer)["code"] == "scope_missing"
+    assert answer.json()["scope"] == "fieldwork:read"
+
+
+def test_every_route_tells_its_protection(tmp_path: Path) -> None:
+    app = tiny_app(tmp_path, [_router()])
+    assert unprotected_routes(app) == []
+    declared = protections(app)
+    assert declared["GET /v1/things"] == "fieldwork:read"
+    assert declared["POST /v1/callbacks"] == "signature_protected"
+    assert declared["GET /healthz"] == "public"
+    assert declared["GET /docs-assets/"] == "public"
+
+
+def test_a_forgotten_protection_is_found_wherever_it_hides(tmp_path: Path) -> None:
+    inner, outer, marked = APIRouter(), APIRouter(prefix="/v1"), APIRouter(dependencies=[Depends(public)])
+    for router in (inner, marked):
+        router.add_api_route(f"/{id(router)}", lambda: None, methods=["GET", "DELETE"])
+    outer.include_router(inner, prefix="/inner")
+    app = tiny_app(tmp_path, [outer, marked])
+    app.add_route("/plain", lambda _: None, methods=["GET"])  # type: ignore[arg-type,return-value]
+    path = f"/v1/inner/{id(inner)}"
+    assert sorted(unprotected_routes(app)) == [f"DELETE {path}", "GET /plain", f"GET {path}", "HEAD /plain"]
+
+
+def _principal(*scopes: str) -> Principal:
+    return Principal("x", frozenset(scopes), "", "internal", AN_OFFICER)
+
+
+def test_everybody_may_act_for_himself() -> None:
+    assert acting_for(_principal(), AN_OFFICER) == AN_OFFICER
+
+
+def test_acting_for_another_needs_the_scope() -> None:
+    another = uuid4()
+    assert acting_for(_principal("act-as"), another) == another
+    with pytest.raises(ActAsRequired):
+        acting_for(_principal("fieldwork:sync"), another)
