@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
@@ -20,7 +20,7 @@ HOUSEHOLDS = 240  # of a village, as far as visits go round
 NIGHT = range(20, 23)
 OFFICERS_SHARE = 0.06
 ELSEWHERE_SHARE = 0.01
-DISPUTES = "land_contract marriage family forest neighbours demolition enterprise children grudge".split()
+DISPUTES = ("land_contract", "marriage", "family", "forest", "neighbours", "demolition", "children", "grudge")
 
 Fate = Literal["verify", "reject", "wait"]
 Item = dict[str, Any]
@@ -139,14 +139,12 @@ def _dates(kind: str, began: float, random: Random) -> Item:
     return {"received_on": received.isoformat(), "handed_in_on": handed_in.isoformat()}
 
 
-def _some(random: Random, names: Sequence[str], share: float) -> list[str]:
-    return [name for name in names if random.random() < share]
+def _purposes(random: Random) -> list[str]:
+    return [name for name in ("law", "safety", "disputes", "care") if random.random() < 0.3] or ["opinions"]
 
 
 _DETAILS: Mapping[str, Callable[[Random], Item]] = {
-    "household_visit": lambda random: {
-        "purposes": _some(random, ("law", "safety", "disputes", "opinions", "care"), 0.3)
-    },
+    "household_visit": lambda random: {"purposes": _purposes(random)},
     "dispute": lambda random: {
         "category": random.choice(DISPUTES),
         "on_spot_lawful": True,  # else intel makes a report of it: reports are for demo/reports.py

@@ -10,8 +10,7 @@ from typing import Any, Self
 import httpx
 import orjson
 
-BUSY = 503
-ATTEMPTS = 30
+ATTEMPTS = 60
 
 
 class Unexpected(Exception):
@@ -54,14 +53,24 @@ class Api:
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         for _ in range(ATTEMPTS):
             answer = await self._http.request(method, path, **request)
-            if answer.status_code != BUSY:
+            pause = _pause(answer)
+            if pause is None:
                 return _content(answer)
-            self.waited += 1  # nothing was kept: the same again, when the server says so
-            await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
+            self.waited += 1  # nothing was kept: the same again
+            await asyncio.sleep(pause)
         raise Unexpected(f"{method} {answer.url}: still busy after {ATTEMPTS} attempts")
 
 
 _JSON: Mapping[str, str] = {"content-type": "application/json"}
+
+
+def _pause(answer: httpx.Response) -> float | None:
+    """Until the same request may succeed: the server is busy, or does not know yet what the request names."""
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return float(answer.headers.get("retry-after", "1"))
+    if answer.status_code == httpx.codes.CONFLICT and orjson.loads(answer.content).get("retryable"):
+        return 0.3
+    return None
 
 
 def _content(answer: httpx.Response) -> Any:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -24,9 +24,8 @@ AUXILIARIES = 452  # T-1: 452 auxiliaries at their posts
 SEED = 411622
 
 # One of the 24 solar terms for each of the 24 townships: nobody is called that.
-TERMS = tuple(
-    "立春 雨水 惊蛰 春分 清明 谷雨 立夏 小满 芒种 夏至 小暑 大暑 立秋 处暑 白露 秋分 寒露 霜降 立冬 小雪 大雪 冬至 小寒 大寒".split()
-)
+_TERMS = "立春雨水惊蛰春分清明谷雨立夏小满芒种夏至小暑大暑立秋处暑白露秋分寒露霜降立冬小雪大雪冬至小寒大寒"
+TERMS = tuple(_TERMS[start : start + 2] for start in range(0, len(_TERMS), 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +189,7 @@ def _shares(sizes: dict[str, int], seats: int) -> dict[str, int]:
 
 def _parts(units: tuple[Unit, ...], count: int) -> Iterator[tuple[Unit, ...]]:
     edges = [round(len(units) * edge / count) for edge in range(count + 1)]
-    yield from (units[start:end] for start, end in zip(edges, edges[1:], strict=False))
+    yield from (units[start:end] for start, end in pairwise(edges))
 
 
 def _auxiliary(number: int, station: Station, village: Unit) -> Person:

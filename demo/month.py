@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 from typing import TypeVar
 
-from demo.activities import Item, Work, Workforce, activities
+from demo.activities import Item, Work, Workforce, activities, instant
 from demo.county import COUNTY, SEED, SYSTEM, County, Person
 from demo.presence import Duty, duties, register
 from shared.ids import foreign_id
@@ -19,6 +20,8 @@ MONTH = "2026-10"
 BATCH = 500
 NEVER_KNOWN = f"{COUNTY}999999"
 COPIES_OF_BAD = 5
+PETITION = foreign_id(SYSTEM, "matter/petition")
+"""The matter of the group petition that is reported to the station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,22 @@ class Month:
         """A phone that used an id twice: sent after everything else it changes nothing."""
         return Bad(self.activities[0].item | {"quantity": "7"}, "conflict", "fieldwork.content_conflict")
 
+    @cached_property
+    def overruled(self) -> Work:
+        """The verified work whose verdict somebody else changes: a settled dispute of whoever settled most."""
+        disputes = Counter(work.officer for work in self.activities if _is_dispute(work, "resolved"))
+        return max(self._verified(), key=lambda work: (_is_dispute(work, "resolved"), disputes[work.officer]))
+
+    @cached_property
+    def unsettled(self) -> Work:
+        """The dispute that the village could not settle, which is reported to the station."""
+        others = (work for work in self._verified() if work.officer != self.overruled.officer)
+        return max(others, key=lambda work: _is_dispute(work, "open"))
+
+    def _verified(self) -> Iterator[Work]:
+        """What auxiliaries did in their own villages and their stations confirm."""
+        return (work for work in self.activities if work.fate == "verify" and work.officer.place == work.village)
+
     def batches(self) -> Iterator[list[Item]]:
         """Batches as the backend passes them on: shuffled, every twelfth twice, bad items among the good."""
         random = Random(f"{SEED}/batches")  # noqa: S311
@@ -79,12 +98,39 @@ class Month:
                 yield _verify(work, head, random) if work.fate == "verify" else _reject(work, head, random)
 
 
+def _is_dispute(work: Work, state: str) -> bool:
+    return work.item["kind"] == "dispute" and bool(work.item["details"]["state"] == state)
+
+
 def plan_month(county: County, scale: float = 1.0) -> Month:
     """The month at a share of the county's published work; presence is always whole."""
     workforce = Workforce.of(county)
     roster = tuple(duties(workforce))
     work = [*activities(workforce, scale), *register(iter(roster))]
-    return Month(county, tuple(sorted(work, key=lambda work: work.reaches)), roster)
+    month = Month(county, _as_it_arrives(work), roster)
+    return replace(month, work=_as_it_arrives([*work, _support(month.overruled)]))
+
+
+def _as_it_arrives(work: list[Work]) -> tuple[Work, ...]:
+    return tuple(sorted(work, key=lambda work: work.reaches))
+
+
+def _support(beside: Work) -> Work:
+    """Help with the group petition, entered by the auxiliary who reports it."""
+    item: Item = {
+        "type": "activity",
+        "id": str(foreign_id(SYSTEM, "petition/support")),
+        "officer": {"badge": beside.officer.badge},
+        "village": f"{beside.village}220",  # public security's 15 digits: the class of the place behind the code
+        "kind": "instability_support",
+        "from": instant(29.5),
+        "to": instant(29.6),
+        "quantity": "1",
+        "unit": "time",
+        "matter_id": str(PETITION),
+        "details": {"step": "handle"},
+    }
+    return Work(item, beside.officer, beside.village, 29.7, "verify")
 
 
 def chunks(items: list[T], size: int = BATCH) -> Iterator[list[T]]:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import httpx
 from fastapi import FastAPI, Request, Response
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
@@ -82,11 +81,8 @@ class Station:
     async def _until_answered(self, county: County, org_id: str, webhook_id: str, body: str) -> int | None:
         """The county may be starting again: 5xx and no answer are tried until it takes the call."""
         for _ in range(GIVE_UP_AFTER):
-            try:
-                status = await county.tell(org_id, webhook_id, body)
-            except httpx.TransportError:
-                status = 503
-            if status < 500:
+            status = await county.tell(org_id, webhook_id, body)
+            if status is not None and status < 500:
                 return status
             await asyncio.sleep(RETRY_SECONDS)
         return None

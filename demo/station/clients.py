@@ -16,8 +16,8 @@ class County:
         self._webhook = Webhook(secret)
         self._http = httpx.AsyncClient(trust_env=False, timeout=10)
 
-    async def tell(self, org_id: str, webhook_id: str, body: str) -> int:
-        """One signed call; the status of the answer."""
+    async def tell(self, org_id: str, webhook_id: str, body: str) -> int | None:
+        """One signed call; the status of the answer, None without one."""
         now = datetime.now(UTC)
         headers = {
             "content-type": "application/json",
@@ -25,7 +25,10 @@ class County:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._webhook.sign(webhook_id, now, body),
         }
-        answer = await self._http.post(f"{self._callback_url}/{org_id}", content=body.encode(), headers=headers)
+        try:
+            answer = await self._http.post(f"{self._callback_url}/{org_id}", content=body.encode(), headers=headers)
+        except httpx.TransportError:
+            return None
         return answer.status_code
 
     async def close(self) -> None:

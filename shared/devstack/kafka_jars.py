@@ -11,7 +11,7 @@ _BROKER = "org.apache.kafka:kafka_2.13:4.0.0+org.slf4j:slf4j-simple:1.7.36"
 
 
 def class_path() -> str:
-    """The Java class path of the broker; the first call on a machine downloads about 100 MB, later ones take 0.3 s."""
+    """The Java class path of the broker; the first call on a machine downloads about 40 MB, later ones take 0.3 s."""
     jars = _jars(update=False)
     if not all(jar.exists() for jar in jars):  # a cache somebody cleaned by half
         jars = _jars(update=True)

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -122,7 +123,7 @@ class Worker:
             api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
         )
         server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the worker has its own
+        server.capture_signals = nullcontext  # type: ignore[method-assign]  # the worker has its own
         await server.serve()
 
     async def _lag_is_small(self) -> str | None:

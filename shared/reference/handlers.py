@@ -44,7 +44,7 @@ def _upsert(table: Table) -> TextClause:
 
 def _keeps(table_name: str) -> Handler:
     table = _KNOWN.tables[table_name]
-    statement, names = _upsert(table), table.columns.keys()
+    statement, names = _upsert(table), [str(column.name) for column in table.columns]
 
     async def keep(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
         """Replace the known state of each key by the last fact of the batch about it."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,24 @@ _ExactNumbers.add_constructor("tag:yaml.org,2002:float", _ExactNumbers.exact)
 
 def read_document(path: Path) -> Document:
     """Read one YAML file; a file that is not YAML or not a mapping raises `SchemeError` with its line."""
+    try:
+        return _parse(path, path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise SchemeError([Finding(path, 1, "", f"not readable as UTF-8: {error}")]) from error
+
+
+@lru_cache(maxsize=128)
+def _parse(path: Path, text: str) -> Document:
+    """Parse a file's text; kept, because the version of a scheme needs all its parts whichever one is loaded."""
     yaml = YAML(typ="rt")
     yaml.Constructor = _ExactNumbers
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise SchemeError([Finding(path, line, "", str(error.problem or error.context))]) from error
-    except (YAMLError, UnicodeDecodeError, ArithmeticError) as error:
+    except (YAMLError, ArithmeticError) as error:
         raise SchemeError([Finding(path, 1, "", f"not readable as YAML: {error}")]) from error
     if not isinstance(loaded, CommentedMap):
         raise SchemeError([Finding(path, 1, "", "a scheme file is a mapping of names to values")])

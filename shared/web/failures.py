@@ -2,7 +2,6 @@
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.database.errors import sqlstate
 from shared.messaging.outbox import FactTooLarge
@@ -41,7 +40,4 @@ def unavailable() -> Unavailable:
 
 
 def _connection_lost(error: BaseException) -> bool:
-    return any(
-        isinstance(link, PoolTimeoutError) or (isinstance(link, DBAPIError) and link.connection_invalidated)
-        for link in chain(error)
-    )
+    return any(isinstance(link, DBAPIError) and link.connection_invalidated for link in chain(error))

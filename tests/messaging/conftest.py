@@ -14,14 +14,14 @@ MakeLane = Callable[..., Awaitable[Lane]]
 
 
 @pytest.fixture
-async def make_lane(kafka: KafkaBroker, make_database: Callable[[], Awaitable[str]]) -> AsyncIterator[MakeLane]:
+async def make_lane(kafka: KafkaBroker, make_database: Callable[[], str]) -> AsyncIterator[MakeLane]:
     """Makes a lane on a topic of its own, with two empty databases."""
     opened: list[Database] = []
 
     async def make(*, compacted: bool = False) -> Lane:
         topic = f"test.{uuid.uuid4().hex[:12]}"
         await ensure_topics(kafka.bootstrap_servers, 1, [topic], [topic] if compacted else [])
-        urls = [await make_database(), await make_database()]
+        urls = [make_database(), make_database()]
         for url in urls:
             await create_tables(url)
         publisher, reader = (Database(url) for url in urls)

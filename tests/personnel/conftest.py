@@ -1,23 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import httpx
 import pytest
 
 from services.personnel.app import MIGRATIONS, create_app
+from services.personnel.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
 from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
 from shared.settings import ServiceSettings
 from tests.personnel.support import DEMO_DIVISIONS, FILES, Personnel
 
+KEPT = {"outbox_epoch"}
 
-@pytest.fixture
-async def empty(make_database: Callable[[], str], tmp_path: Path) -> AsyncIterator[Personnel]:
-    """The API on an empty, migrated database."""
-    url, keys = make_database(), ensure_dev_keys(tmp_path / "keys")
+
+@pytest.fixture(scope="session")
+async def running(
+    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Personnel]:
+    url, keys = make_database(), ensure_dev_keys(tmp_path_factory.mktemp("keys"))
     await migrate(url, MIGRATIONS)
     settings = ServiceSettings.of(
         "personnel",
@@ -29,11 +32,19 @@ async def empty(make_database: Callable[[], str], tmp_path: Path) -> AsyncIterat
         encryption_keys=keys.encryption_keys_path,
     )
     app, database = create_app(settings), Database(url)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://personnel") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://personnel") as client:
         yield Personnel(client, database, keys)
     await database.close()
     await app.state.database.close()
+
+
+@pytest.fixture
+async def empty(running: Personnel) -> Personnel:
+    """The API on a migrated database without a row."""
+    tables = ", ".join(sorted(metadata.tables.keys() - KEPT))
+    async with running.database.engine.begin() as connection:
+        await connection.exec_driver_sql(f"TRUNCATE {tables}")
+    return running
 
 
 @pytest.fixture

@@ -141,10 +141,10 @@ async def test_more_than_five_thousand_rows_go_through_the_command_line(personne
 
 
 async def test_rows_of_another_county_are_refused_to_a_county(personnel: Personnel) -> None:
-    answer = await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages", division="430903")
+    answer = await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages", caller="430903")
 
     assert answer.json()["errors"] == [{"line": 2, "reason": "不在本辖区"}]
-    assert (await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages", division=COUNTY)).status_code == 200
+    assert (await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages", caller=COUNTY)).status_code == 200
 
 
 async def test_a_row_that_repeats_its_parent_stands_for_nothing(personnel: Personnel) -> None:
@@ -157,6 +157,8 @@ async def test_a_row_that_repeats_its_parent_stands_for_nothing(personnel: Perso
 
 
 async def test_an_import_is_audited(personnel: Personnel) -> None:
-    rows = await personnel.rows("SELECT subject, object FROM audit WHERE action = 'personnel.division.import' ORDER BY id")
+    rows = await personnel.rows(
+        "SELECT subject, object FROM audit WHERE action = 'personnel.division.import' ORDER BY id"
+    )
 
     assert rows[-1] == {"subject": "test-client", "object": "villages: 480 rows"}

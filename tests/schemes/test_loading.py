@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from services.scoring.rubric import Rubric
 from shared.schemes import Finding, SchemeError, Sourced, load_scheme, undecided
 from shared.schemes.checks import check_schemes
 from shared.schemes.loader import PRESETS
-from tests.scoring.rubrics import DEMO
+from tests.scoring.rubrics import DEMO, PRESET
 
 DECISION = "decided_by: 市综治办\n    decided_on: 2026-11-01\n    basis: 会议纪要"
 
@@ -152,7 +153,7 @@ def test_a_value_cannot_claim_more_than_it_has(fields: dict[str, object]) -> Non
 
 
 def test_points_are_read_as_written_and_never_as_floats() -> None:
-    household = load_scheme("wenquan", "scoring", Rubric).value.lines["S-101"].parts["households"]
+    household = PRESET.lines["S-101"].parts["households"]
     assert household.model_dump()["each"]["value"] == Decimal("0.5")
 
 
@@ -183,8 +184,13 @@ def test_the_command_writes_the_json_schemas(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "scoring.json").read_text(encoding="utf-8"))["title"] == "Rubric"
 
 
+@cache
+def kinds() -> dict[str, ActivityKind]:
+    return load_scheme("wenquan", "fieldwork", FieldworkScheme).value.kinds
+
+
 def kind(name: str) -> ActivityKind:
-    return load_scheme("wenquan", "fieldwork", FieldworkScheme).value.kinds[name]
+    return kinds()[name]
 
 
 def test_details_of_an_activity_are_checked_field_by_field() -> None:
@@ -204,8 +210,7 @@ def test_details_of_an_activity_are_checked_field_by_field() -> None:
 
 
 def test_restricted_kinds_are_marked() -> None:
-    kinds = load_scheme("wenquan", "fieldwork", FieldworkScheme).value.kinds
-    assert {name for name, kind in kinds.items() if kind.restricted} == {"key_person_visit", "case_support"}
+    assert {name for name, kind in kinds().items() if kind.restricted} == {"key_person_visit", "case_support"}
 
 
 def test_signs_of_violence_revenge_petition_and_lost_control_escalate() -> None:

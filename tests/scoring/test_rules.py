@@ -70,6 +70,15 @@ def test_a_line_stops_at_its_points_and_says_which_facts_came_too_late() -> None
     assert (found.points, found.cap_used, len(found.counted), why(found)) == (Decimal(5), True, 5, {"cap": 2})
 
 
+def test_the_cap_leaves_out_what_happened_last_whatever_its_id() -> None:
+    month = Month()
+    for day in range(20, 10, -1):
+        month.activity("site_check", {"object": "knives"}, day=date(2026, 10, day))
+    found = line(score(month.entries, context()), "S-106")
+    first_five = sorted(month.entries, key=lambda entry: entry.day)[:5]
+    assert [counted.id for counted in found.counted] == [entry.id for entry in first_five]
+
+
 def test_two_lines_share_their_ten_points() -> None:
     month = Month()
     month.publicity("law", 4)
@@ -143,6 +152,17 @@ def test_a_certificate_beside_a_matter_is_a_conflict_and_no_base() -> None:
     ]
 
 
+def test_an_open_matter_disturbs_every_month_it_is_worked_on() -> None:
+    month = Month()
+    matter = month.new_id()
+    for day in (date(2026, 8, 3), date(2026, 9, 3)):
+        month.activity("dispute", {"category": "family", "state": "open"}, matter=matter, day=day)
+    september = Period(date(2026, 9, 1), date(2026, 9, 30))
+    month.certified("dispute", september)
+    found = line(score(month.entries, context(september)), "S-108")
+    assert (found.points, why(found)) == (Decimal(0), {"incomplete": 1, "conflict_with_matter": 1})
+
+
 def test_months_are_brought_together_as_the_reading_says() -> None:
     quarter = Period(date(2026, 10, 1), date(2026, 12, 31))
     november = Period(date(2026, 11, 1), date(2026, 11, 30))
@@ -165,9 +185,7 @@ def test_months_are_brought_together_as_the_reading_says() -> None:
         ({"own": False}, "outside_assignment"),
     ],
 )
-def test_work_that_is_unverified_or_elsewhere_scores_nothing_and_is_named(
-    changes: dict[str, object], code: str
-) -> None:
+def test_work_that_is_unverified_or_elsewhere_scores_nothing_and_is_named(changes: dict[str, Any], code: str) -> None:
     month = Month()
     for entry in [*full_month().entries]:
         month.entries.append(replace(entry, **changes) if entry.kind.startswith("activity:") else entry)
@@ -193,6 +211,15 @@ def test_a_household_visited_twice_in_a_month_is_one_household() -> None:
     found = line(score(month.entries, context()), "S-101")
     assert found.points == 16
     assert why(found) == {"repeat": 12}
+
+
+def test_of_two_visits_the_earlier_one_counts_whatever_its_id() -> None:
+    month = Month(day=date(2026, 10, 15))
+    month.visits(1)
+    month.day = date(2026, 10, 10)
+    month.visits(1)
+    found = line(score(month.entries, context()), "S-101")
+    assert [counted.id for counted in found.counted] == [month.entries[1].id]
 
 
 def test_the_unit_of_a_visit_follows_the_reading() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -144,7 +145,11 @@ async def test_a_gzip_body_is_read(client: httpx.AsyncClient) -> None:
 async def test_a_gzip_bomb_is_refused_before_it_is_unpacked(client: httpx.AsyncClient) -> None:
     bomb = gzip.compress(b" " * 100 * MEBIBYTE)
     assert len(bomb) < MEBIBYTE
+    tracemalloc.start()
     problem = problem_of(await client.post("/v1/batches", content=bomb, headers={"content-encoding": "gzip"}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 * MEBIBYTE
     assert (problem["code"], problem["limit_bytes"]) == ("body_too_large", 20 * MEBIBYTE)
 
 

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.requests import Request
 
 from shared.database.unit import Database, Unit
 from shared.messaging.outbox import FactTooLarge
@@ -41,7 +43,16 @@ class Bank:
         self.runs = 0
         self.met = asyncio.Barrier(2)
         self.router = APIRouter(prefix="/v1", dependencies=[Depends(public)])
-        for handler in (self.enter, self.move, self.never, self.slow, self.cut_off, self.large, self.oversized):
+        for handler in (
+            self.enter,
+            self.move,
+            self.never,
+            self.slow,
+            self.cut_off,
+            self.killed,
+            self.large,
+            self.oversized,
+        ):
             self.router.add_api_route(f"/{handler.__name__}", handler, methods=["POST"])
 
     async def enter(self, name: str, unit: UnitOfWork) -> str:
@@ -69,6 +80,14 @@ class Bank:
     async def cut_off(self, unit: UnitOfWork) -> None:
         await self._enter(unit, "cut off")
         await unit.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    async def killed(self, unit: UnitOfWork, request: Request) -> None:
+        """Somebody ends our session between two statements."""
+        await self._enter(unit, "killed")
+        pid = (await unit.connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        async with request.app.state.database.engine.connect() as other:
+            await other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        await unit.connection.execute(text("SELECT 1"))
 
     async def large(self, amount: int, unit: UnitOfWork) -> None:
         await unit.connection.execute(text("UPDATE account SET amount = :amount"), {"amount": amount})
@@ -146,7 +165,7 @@ async def test_after_three_repeats_it_is_503_and_nothing_is_kept(
     assert await entries(database) == []
 
 
-@pytest.mark.parametrize("trouble", ["slow", "cut_off"])
+@pytest.mark.parametrize("trouble", ["slow", "cut_off", "killed"])
 async def test_timeouts_and_lost_connections_are_503_with_retry_after(
     client: httpx.AsyncClient, database: Database, trouble: str
 ) -> None:
@@ -161,6 +180,16 @@ async def test_a_database_that_is_down_is_503(tmp_path: Path, bank: Bank) -> Non
     nowhere = Database(f"postgresql+asyncpg://x@/x?host={tmp_path}")
     async with client_of(tiny_app(tmp_path, [bank.router], database=nowhere)) as client:
         answer = await client.post("/v1/enter?name=x")
+    assert answer.status_code == 503
+    assert problem_of(answer)["code"] == "unavailable"
+
+
+async def test_a_database_with_no_connection_left_is_503(tmp_path: Path, database: Database, bank: Bank) -> None:
+    busy = Database(database.url)
+    busy.engine = create_async_engine(database.url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    async with busy.engine.connect(), client_of(tiny_app(tmp_path, [bank.router], database=busy)) as client:
+        answer = await client.post("/v1/enter?name=x")
+    await busy.close()
     assert answer.status_code == 503
     assert problem_of(answer)["code"] == "unavailable"
 

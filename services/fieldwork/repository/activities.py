@@ -26,7 +26,8 @@ STATES = {"verify": "verified", "reject": "rejected", "supersede": "superseded"}
 _DECIDE = text(
     """
     UPDATE activity SET state = decided.state, verdict_id = decided.verdict_id
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:verdicts AS uuid[])) AS decided(id, state, verdict_id)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:verdicts AS uuid[]))
+        AS decided(id, state, verdict_id)
     WHERE activity.id = decided.id
     """
 )
@@ -59,7 +60,8 @@ _WAITING = text(
           SELECT unnest(villages) FROM known_area k WHERE k.station = :station AND {valid_on("k", "CAST(:day AS date)")}
           UNION
           SELECT v.code FROM known_organisation o CROSS JOIN unnest(o.serves) AS served(code)
-          JOIN known_division v ON v.level = 'village' AND starts_with(v.code, regexp_replace(served.code, '(000)+$', ''))
+          JOIN known_division v ON v.level = 'village'
+              AND starts_with(v.code, regexp_replace(served.code, '(0{{10}}|0{{8}}|0{{6}}|0{{3}})$', ''))
           WHERE o.org_id = :station AND {valid_on("o", "CAST(:day AS date)")}
             AND NOT EXISTS (SELECT FROM known_area k
                             WHERE k.villages @> ARRAY[v.code] AND {valid_on("k", "CAST(:day AS date)")}))
@@ -95,7 +97,9 @@ async def superseded(connection: AsyncConnection, created: Collection[UUID]) -> 
 
 async def history(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, list[Row[Any]]]:
     """All verdicts on activities, oldest first."""
-    query = select(verdict).where(verdict.c.activity_id.in_(list(ids))).order_by(verdict.c.activity_id, verdict.c.number)
+    query = (
+        select(verdict).where(verdict.c.activity_id.in_(list(ids))).order_by(verdict.c.activity_id, verdict.c.number)
+    )
     found: dict[UUID, list[Row[Any]]] = {}
     for row in await connection.execute(query):
         found.setdefault(row.activity_id, []).append(row)
@@ -118,13 +122,20 @@ async def save_verdicts(connection: AsyncConnection, rows: Sequence[dict[str, An
 
 async def find(connection: AsyncConnection, id: UUID, who: Principal) -> Row[Any] | None:
     """One activity with the mark whether it lies outside its doer's assignments, derived now (C-39, I-109)."""
-    outside = literal_column(f"NOT {inside_assignment('activity.done_by', 'activity.village', 'activity.day')}")
+    outside: ColumnElement[bool] = literal_column(
+        f"NOT {inside_assignment('activity.done_by', 'activity.village', 'activity.day')}"
+    )
     query = select(activity, outside.label("outside_assignment")).where(activity.c.id == id, visible(who))
     return (await connection.execute(query)).one_or_none()
 
 
 async def waiting(
-    connection: AsyncConnection, station: UUID, who: Principal, day: date, after: tuple[datetime, UUID] | None, limit: int
+    connection: AsyncConnection,
+    station: UUID,
+    who: Principal,
+    day: date,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[Row[Any]]:
     """What waits for a station's verdict, oldest work first."""
     parameters = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -62,13 +62,26 @@ _RESPONSIBLE = text(
 )
 
 
+_SERVED = text("SELECT serves FROM known_organisation WHERE org_id = :org_id")
+
+_KEEP_FOREIGN_VILLAGES = text(
+    """
+    INSERT INTO foreign_village (ref, village, subject, recorded_at)
+    SELECT ref, village, :subject, :now FROM unnest(CAST(:refs AS uuid[]), CAST(:villages AS text[])) AS n(ref, village)
+    ORDER BY ref
+    ON CONFLICT (ref) DO UPDATE
+        SET village = excluded.village, subject = excluded.subject, recorded_at = excluded.recorded_at
+    """
+)
+
 _HOMES = text(
     """
     SELECT p.officer_id, COALESCE(station.serves[1], employer.serves[1], assigned.where_id) AS home
     FROM known_officer p
     LEFT JOIN known_organisation station ON station.org_id = p.station
     LEFT JOIN known_organisation employer ON employer.org_id = p.employer
-    LEFT JOIN LATERAL (SELECT where_id FROM known_assignment a WHERE a.officer_id = p.officer_id AND a.where_type = 'village'
+    LEFT JOIN LATERAL (SELECT where_id FROM known_assignment a
+                       WHERE a.officer_id = p.officer_id AND a.where_type = 'village'
                        ORDER BY a.valid_from DESC, a.assignment_id LIMIT 1) AS assigned ON true
     WHERE p.officer_id = ANY(CAST(:officers AS uuid[]))
     """
@@ -135,3 +148,18 @@ async def homes(connection: AsyncConnection, asked: Iterable[UUID]) -> dict[UUID
     """The division each officer belongs to: his station's, else his employer's, else his village."""
     found = await connection.execute(_HOMES, {"officers": list(asked)})
     return {row.officer_id: row.home for row in found if row.home}
+
+
+async def served(connection: AsyncConnection, org_id: UUID) -> list[str]:
+    """The divisions an organisation serves; empty for one nobody here knows."""
+    found = await connection.scalar(_SERVED, {"org_id": org_id})
+    return list(found or ())
+
+
+async def keep_foreign_villages(
+    connection: AsyncConnection, names: dict[UUID, str], subject: str, now: datetime
+) -> None:
+    """Keep what another system calls villages; a later word replaces an earlier one."""
+    refs = sorted(names)
+    columns = {"refs": refs, "villages": [names[ref] for ref in refs], "subject": subject, "now": now}
+    await connection.execute(_KEEP_FOREIGN_VILLAGES, columns)

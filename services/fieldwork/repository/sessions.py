@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -177,7 +177,7 @@ async def arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUI
 
 
 async def insert_roster(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[OfficerDay]:
-    """Keep new rostered days (officer, day, county, subject, recorded_at, revision); returns those that were not here."""
+    """Keep rostered days (officer, day, county, subject, recorded_at, revision); returns those that are new."""
     return {(row.officer, row.day) for row in await connection.execute(_ROSTER.statement, _ROSTER.parameters(rows))}
 
 
@@ -193,7 +193,9 @@ async def mark_officers(connection: AsyncConnection, officers: Collection[UUID])
         await connection.execute(_MARK_OF_OFFICERS, {"officers": list(officers)})
 
 
-async def officers_of_areas(connection: AsyncConnection, areas: Collection[UUID], villages: Collection[str]) -> set[UUID]:
+async def officers_of_areas(
+    connection: AsyncConnection, areas: Collection[UUID], villages: Collection[str]
+) -> set[UUID]:
     """Officers whose own work may change when these areas or their villages do."""
     columns = {"areas": [str(area) for area in areas], "villages": list(villages)}
     return set(await connection.scalars(_OFFICERS_OF_AREAS, columns))
@@ -228,7 +230,9 @@ async def places(connection: AsyncConnection, days: Collection[OfficerDay]) -> d
     return found
 
 
-async def stored_presence(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[Row[Any]]]:
+async def stored_presence(
+    connection: AsyncConnection, days: Collection[OfficerDay]
+) -> dict[OfficerDay, list[Row[Any]]]:
     """The presence last published for each day, one row per assignment."""
     found: dict[OfficerDay, list[Row[Any]]] = {}
     for row in await connection.execute(_STORED, _columns(days)):
@@ -251,9 +255,7 @@ async def keep_attendance(connection: AsyncConnection, judged: Sequence[tuple[UU
     """Replace what was judged of rostered days: officer, day, state, revision."""
     if judged:
         officers, days, states, revisions = (list(column) for column in zip(*judged, strict=True))
-        await connection.execute(
-            _JUDGE, {"officers": officers, "days": days, "states": states, "revisions": revisions}
-        )
+        await connection.execute(_JUDGE, {"officers": officers, "days": days, "states": states, "revisions": revisions})
 
 
 def _columns(days: Collection[OfficerDay]) -> dict[str, list[Any]]:

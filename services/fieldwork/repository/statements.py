@@ -24,10 +24,12 @@ class Insertion:
         arrays = ", ".join(f"CAST(:{c.name} AS {_array_type(c.type)})" for c in columns)
         listed = ", ".join(f'"{name}"' for name in names)
         key = ", ".join(f'"{column.name}"' for column in table.primary_key.columns)
-        chosen = ", ".join(f'CAST("{c.name}" AS jsonb)' if isinstance(c.type, JSONB) else f'"{c.name}"' for c in columns)
+        chosen = ", ".join(
+            f'CAST("{c.name}" AS jsonb)' if isinstance(c.type, JSONB) else f'"{c.name}"' for c in columns
+        )
         self.statement: TextClause = text(
             f"INSERT INTO {table.name} ({listed}) SELECT {chosen} "  # noqa: S608  # names of our own tables
-            f'FROM unnest({arrays}) AS given({listed}) ORDER BY {key} ON CONFLICT DO NOTHING RETURNING {key}'
+            f"FROM unnest({arrays}) AS given({listed}) ORDER BY {key} ON CONFLICT DO NOTHING RETURNING {key}"
         )
 
     def parameters(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:

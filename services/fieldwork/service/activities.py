@@ -22,8 +22,8 @@ from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.people import Person
 from services.fieldwork.rules.items import lacks_officer, time_fault
+from services.fieldwork.schemas.given import Activity
 from services.fieldwork.scheme import ActivityKind
-from services.fieldwork.schemas import Activity
 from services.fieldwork.service.batches import Entry, settle
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.references import References
@@ -178,9 +178,7 @@ def _superseded(row: Any, unit: Unit) -> Fact[ActivityRejectedV1]:
     data = ActivityRejectedV1(
         activity_id=row.id, officer_id=row.done_by, cause="superseded", reason="superseded", decided_by=row.author
     )
-    return Fact.of(
-        data, time=unit.now, actor=row.author, jurisdiction=row.village, classification=row.classification
-    )
+    return Fact.of(data, time=unit.now, actor=row.author, jurisdiction=row.village, classification=row.classification)
 
 
 def _require_past(unit: Unit, item: Activity) -> None:
@@ -192,7 +190,7 @@ def _require_past(unit: Unit, item: Activity) -> None:
 
 
 def _require_officer(kind: ActivityKind, author: Person, done_by: Person, companion: Person | None) -> None:
-    if lacks_officer(kind.restricted, (author.kind, done_by.kind), companion and companion.kind):
+    if lacks_officer(kind.restricted, (author.kind, done_by.kind), companion.kind if companion else None):
         raise OfficerPresenceRequired("此类工作须在 with_officer 中写明在场民警")
 
 

@@ -162,7 +162,9 @@ async def audit_batch(unit: Unit, who: Principal, action: str, entries: Sequence
     for entry in entries:
         counts.setdefault(entry.actor, Counter())[entry.outcome or "rejected"] += 1
     rows = [
-        AuditEntry(action, f"{counted.total()} items", officer, ", ".join(f"{n} {o}" for o, n in sorted(counted.items())))
+        AuditEntry(
+            action, f"{counted.total()} items", officer, ", ".join(f"{n} {o}" for o, n in sorted(counted.items()))
+        )
         for officer, counted in counts.items()
     ]
     await record_audits(unit, who, rows)

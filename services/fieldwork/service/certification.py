@@ -22,7 +22,7 @@ from services.fieldwork.repository import changes, people
 from services.fieldwork.repository.certificates import Matter
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.people import Person
-from services.fieldwork.schemas import Certificate, Revocation
+from services.fieldwork.schemas.given import Certificate, Revocation
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict, settle
 from services.fieldwork.service.references import References
 from services.fieldwork.tables import certificate
@@ -57,7 +57,9 @@ class Certification:
         )
         inside = [code for code in known.villages.values() if self._who.covers(code)]
         stations = await people.stations(self._unit.connection, inside, self._today)
-        rows = {entry.index: row for entry in entries if entry.is_open and (row := self._checked(entry, known, stations))}
+        rows = {
+            entry.index: row for entry in entries if entry.is_open and (row := self._checked(entry, known, stations))
+        }
 
         async def insert(chosen: list[Entry[Certificate]]) -> set[UUID]:
             return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
@@ -93,8 +95,9 @@ class Certification:
         left = {entry.index: _matter(entry.given, known) for entry in entries if entry.is_open}
         standing = await repository.in_force(self._unit.connection, set(left.values()))
         for index, matter in left.items():
-            problem = AlreadyCertified("如有误请先撤销现有证明", certificate_id=standing[matter].id)
-            entries[index].conflict(problem)
+            found = standing.get(matter)
+            named = {"certificate_id": found.id} if found else {}
+            entries[index].conflict(AlreadyCertified("如有误请先撤销现有证明", **named))
 
     def _fact(self, entry: Entry[Certificate], known: References) -> Fact[NothingCertifiedV1]:
         item, certifier = entry.given, known.officer(entry.given.certified_by)

@@ -65,9 +65,8 @@ class Days:
         before = {row.assignment_id: row for row in stored}
         # A day published for an assignment that no longer holds goes back to nothing, visibly.
         for assignment_id in sorted(now.keys() | before.keys()):
-            row = before.get(assignment_id)
-            place, day = now.get(assignment_id) or (Place(assignment_id, row.village, row.area_id, frozenset()), NOTHING)
-            self._keep_presence(key, place, day, row)
+            place, day = now.get(assignment_id) or (_former(before[assignment_id]), NOTHING)
+            self._keep_presence(key, place, day, before.get(assignment_id))
 
     def _keep_presence(self, key: OfficerDay, place: Place, day: Day, stored: Any) -> None:
         state = {"village": place.village, "area_id": place.area_id, **asdict(day)}
@@ -101,6 +100,10 @@ class Days:
     def _publish(self, data: PresenceDayUpdatedV1 | AttendanceJudgedV1, county: str) -> None:
         fact = Fact.of(data, time=self._unit.now, actor=data.officer_id, jurisdiction=county)
         self._unit.outbox.add(fact)
+
+
+def _former(row: Any) -> Place:
+    return Place(row.assignment_id, row.village, row.area_id, frozenset())
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:

@@ -10,6 +10,7 @@ from services.fieldwork.repository.people import Binding
 from services.fieldwork.scheme import ActivityKind, FieldworkScheme
 from shared.schemes.loader import read_scheme, scheme_ids, validate
 
+
 class Kinds:
     """The kinds of all schemes that have a fieldwork part, read once when the process starts."""
 
@@ -23,6 +24,7 @@ class Kinds:
     def under(self, schemes: Iterable[str], kind: str) -> list[ActivityKind]:
         """The definitions of a kind under those schemes."""
         return [known[kind] for known in (self._schemes.get(scheme, {}) for scheme in schemes) if kind in known]
+
 
 class Bound:
     """The schemes bound on a day at a place: those of the narrowest jurisdiction that has any."""

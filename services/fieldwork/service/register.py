@@ -21,7 +21,7 @@ from services.fieldwork.repository import sessions as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.sessions import OfficerDay
 from services.fieldwork.rules.items import TimeFault, session_fault, time_fault
-from services.fieldwork.schemas import Arrival, Departure
+from services.fieldwork.schemas.given import Arrival, Departure
 from services.fieldwork.service.batches import Entry, settle
 from services.fieldwork.service.references import References
 from services.fieldwork.tables import arrival, departure

@@ -11,7 +11,7 @@ from services.fieldwork.errors import OutsideJurisdiction, StationUnknownYet
 from services.fieldwork.repository import people
 from services.fieldwork.repository import sessions as repository
 from services.fieldwork.repository.sessions import OfficerDay
-from services.fieldwork.schemas import RosterDay
+from services.fieldwork.schemas.given import RosterDay
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
 from services.fieldwork.service.references import References
 from shared.database.unit import Unit

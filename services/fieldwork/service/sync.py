@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from services.fieldwork.repository import changes, people
-from services.fieldwork.repository.changes import Change
-from services.fieldwork.schemas import Activity, Arrival, Departure
+from services.fieldwork.schemas.given import Activity, Arrival, Departure
 from services.fieldwork.service.activities import Activities
 from services.fieldwork.service.batches import FINE, Entry, I, Reader, audit_batch, outcome_dict
 from services.fieldwork.service.kinds import Bound, Kinds

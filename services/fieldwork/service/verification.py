@@ -27,7 +27,7 @@ from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.people import Person
 from services.fieldwork.rules import verdicts as rules
 from services.fieldwork.rules.verdicts import Standing
-from services.fieldwork.schemas import Reject, Verify
+from services.fieldwork.schemas.given import Reject, Verify
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day

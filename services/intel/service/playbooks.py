@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -17,20 +18,17 @@ class Playbooks:
 
     def __init__(self, override_dir: Path | None) -> None:
         self._override_dir = override_dir
-        self._read: dict[str, Loaded[Playbook] | None] = {}
 
     def of(self, scheme: str | None) -> Loaded[Playbook] | None:
         """The playbook of a scheme; None when no scheme is bound or it has no usable intel.yaml."""
-        if scheme is None:
-            return None
-        if scheme not in self._read:
-            self._read[scheme] = self._load(scheme)
-        return self._read[scheme]
+        return None if scheme is None else _read(scheme, self._override_dir)
 
-    def _load(self, scheme: str) -> Loaded[Playbook] | None:
-        try:
-            return load_scheme(scheme, "intel", Playbook, self._override_dir)
-        except SchemeError as error:
-            # Reports under it wait visibly; a worker that ended here would stop the other schemes too.
-            log.error("playbook.unusable", scheme=scheme, error=str(error))
-            return None
+
+@cache
+def _read(scheme: str, override_dir: Path | None) -> Loaded[Playbook] | None:
+    try:
+        return load_scheme(scheme, "intel", Playbook, override_dir)
+    except SchemeError as error:
+        # Reports under it wait visibly; a worker that ended here would stop the other schemes too.
+        log.error("playbook.unusable", scheme=scheme, error=str(error))
+        return None

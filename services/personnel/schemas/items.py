@@ -85,7 +85,7 @@ class Item(FactData):
         """The jurisdiction it belongs to; "" if there is none. All references are in `homes`."""
         raise NotImplementedError
 
-    def state(self) -> FactData:
+    def whole_state(self) -> FactData:
         """The whole state, as published."""
         return self.FACT.model_validate(self.model_dump())
 
@@ -116,7 +116,7 @@ class DivisionItem(DivisionV1, Item):
         return normal_division(self.code)
 
     @override
-    def state(self) -> FactData:
+    def whole_state(self) -> FactData:
         derived = divisions.village_kind(self.code, self.level)
         kind = self.village_kind if "village_kind" in self.model_fields_set else derived
         said = self.model_dump() | {"village_kind": kind, "kind_corrected": kind != derived}

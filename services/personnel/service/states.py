@@ -49,7 +49,7 @@ class WholeStates:
         known = await states.known(ref for item in items for ref in (item.ref, *item.references()))
         judged = self._judge(items, known)
         accepted = [item for item, problem in zip(items, judged, strict=True) if problem is None]
-        changes = [Change(item.state(), known[item.ref].jurisdiction) for item in accepted]
+        changes = [Change(item.whole_state(), known[item.ref].jurisdiction) for item in accepted]
         written = await states.save(kind, changes)
         renumbered = await self._keep_numbers(accepted)
         self.publish([change for change in changes if change.state.stream_key in written])

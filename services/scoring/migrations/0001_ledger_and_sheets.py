@@ -12,6 +12,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Create everything."""
     create_shared_tables()
     create_reference_tables()
     _ledger()

@@ -23,7 +23,9 @@ _POSTINGS = text(
     """
 )
 _BINDINGS = text(
-    "SELECT jurisdiction, scheme, posts, valid_from AS first, valid_until AS last FROM known_binding ORDER BY binding_id"
+    """
+    SELECT jurisdiction, scheme, posts, valid_from AS first, valid_until AS last FROM known_binding ORDER BY binding_id
+    """
 )
 _ENTRY = """
     e.entry_id, e.source, e.officer_id, e.village, e.day, e.until, e.matter_id,

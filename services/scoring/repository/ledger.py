@@ -70,7 +70,7 @@ _RECORD = """
                   LEAST(e.day, old.day) AS since, GREATEST(e.until, e.day, old.until, old.day) AS until
     ), {touched}
     """
-_OF_OFFICERS = f"touched AS ({_TOUCHED} FROM merged, unnest(ARRAY[officer_id, was]) AS o(officer_id) WHERE o.officer_id IS NOT NULL)"  # noqa: E501, S608
+_OF_OFFICERS = f"touched AS ({_TOUCHED} FROM merged, unnest(ARRAY[officer_id, was]) AS o(officer_id) WHERE o.officer_id IS NOT NULL)"  # noqa: E501
 _OF_VILLAGES = f"""
     concerned AS (SELECT DISTINCT unnest(ARRAY[village, was_village]) AS place, since, until, matter_id FROM merged),
     touched AS (
@@ -121,9 +121,10 @@ async def say(
     connection: AsyncConnection, source: Source, part: Literal["judged", "closed"], rows: Iterable[Said]
 ) -> None:
     """Write what was decided; when the entry itself is not known yet, it waits there for it."""
-    columns = dict(zip(("ids", "revs", "bodies"), map(list, zip(*_newest(rows), strict=True)), strict=True))
-    if columns:
-        await connection.execute(_SAY[part], {**columns, "source": source})
+    newest = _newest(rows)
+    if newest:
+        ids, revs, bodies = map(list, zip(*newest, strict=True))
+        await connection.execute(_SAY[part], {"ids": ids, "revs": revs, "bodies": bodies, "source": source})
 
 
 def _newest(rows: Iterable[R]) -> Sequence[R]:

@@ -117,6 +117,8 @@ async def change_assignments(connection: AsyncConnection) -> None:
 async def open_months(connection: AsyncConnection, days: Collection[date]) -> None:
     """Months in which something happened or which have begun: from then on everybody appraised has a sheet."""
     months = {day.replace(day=1) for day in days}
+    if not months:
+        return
     unopened = months - set(await connection.scalars(_OPENED, {"months": sorted(months)}))
     if unopened:
         await hold_assignments(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,8 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Text, cast, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.scoring.tables import sheet
+from shared.security.jurisdiction import within
 
 Key = tuple[UUID, str, date]
 """Officer, scheme, first day of the period."""
@@ -42,19 +45,12 @@ class StoredSheet:
         return self.officer_id, self.scheme, self.period_from
 
 
+_SHEET = [cast(c, Text).label(c.name) if c.name == "content" else c for c in sheet.c]
 _COLUMNS = """
     sheet_id, officer_id, scheme, period_from, period_to, scheme_version, revision, villages, total, grade, vetoes,
     digest, CAST(content AS text) AS content, computed_at
 """
 _OF_OFFICERS = text(f"SELECT {_COLUMNS} FROM sheet WHERE officer_id = ANY(CAST(:officers AS uuid[]))")  # noqa: S608
-_OF_DAY = text(
-    f"""
-    SELECT {_COLUMNS} FROM sheet
-    WHERE officer_id = :officer AND total IS NOT NULL AND :day BETWEEN period_from AND period_to
-      AND (CAST(:scheme AS text) IS NULL OR scheme = :scheme)
-    ORDER BY scheme LIMIT 1
-    """  # noqa: S608  # our own columns
-)
 # Arrays of arrays must be rectangular, so the lists travel as text.
 _SAVE = text(
     """
@@ -90,33 +86,42 @@ _PLAIN = (
 async def sheets_of(connection: AsyncConnection, officers: Collection[UUID]) -> dict[Key, StoredSheet]:
     """Every sheet of these officers, also of those no longer appraised."""
     rows = await connection.execute(_OF_OFFICERS, {"officers": list(officers)})
-    return {sheet.key: sheet for sheet in map(_stored, rows)}
+    return {one.key: one for one in map(_stored, rows)}
 
 
 async def sheet_of_day(
-    connection: AsyncConnection, officer_id: UUID, day: date, scheme: str | None
+    connection: AsyncConnection, officer_id: UUID, day: date, scheme: str | None, division: str
 ) -> StoredSheet | None:
-    """The officer's sheet whose period holds this day; under several schemes the first by name."""
-    found = await connection.execute(_OF_DAY, {"officer": officer_id, "day": day, "scheme": scheme})
-    row = found.first()
+    """The officer's sheet whose period holds this day, if he has a village in the division; first scheme by name."""
+    query = (
+        select(*_SHEET)
+        .where(sheet.c.officer_id == officer_id, sheet.c.total.is_not(None))
+        .where(literal(day).between(sheet.c.period_from, sheet.c.period_to), touching(division))
+        .order_by(sheet.c.scheme)
+        .limit(1)
+    )
+    if scheme:
+        query = query.where(sheet.c.scheme == scheme)
+    row = (await connection.execute(query)).first()
     return _stored(row) if row else None
+
+
+def touching(division: str) -> ColumnElement[bool]:
+    """SQL condition: one of the sheet's villages lies in the division."""
+    village = func.unnest(sheet.c.villages).column_valued("village")
+    return exists(select(1).select_from(village).where(within(village, division)))
 
 
 async def save_sheets(connection: AsyncConnection, sheets: Sequence[StoredSheet], now: datetime) -> None:
     """Write sheets over their earlier revisions, in one statement."""
-    columns: dict[str, Any] = {name: [getattr(sheet, name) for sheet in sheets] for name in _PLAIN}
-    columns["villages"] = [",".join(sheet.villages) for sheet in sheets]
-    columns["vetoes"] = [",".join(sheet.vetoes) for sheet in sheets]
-    columns["digest"] = [sheet.digest for sheet in sheets]
-    columns["content"] = [orjson.dumps(sheet.content).decode() for sheet in sheets]
+    columns: dict[str, Any] = {name: [getattr(one, name) for one in sheets] for name in _PLAIN}
+    columns["villages"] = [",".join(one.villages) for one in sheets]
+    columns["vetoes"] = [",".join(one.vetoes) for one in sheets]
+    columns["digest"] = [one.digest for one in sheets]
+    columns["content"] = [orjson.dumps(one.content).decode() for one in sheets]
     await connection.execute(_SAVE, {**columns, "now": now})
 
 
 def _stored(row: Any) -> StoredSheet:
     lists = {"villages": tuple(row.villages), "vetoes": tuple(row.vetoes), "content": orjson.loads(row.content)}
     return StoredSheet(**{**row._mapping, **lists})
-
-
-def digest_of_all(sheets: Iterable[StoredSheet]) -> dict[Key, str]:
-    """What can be compared between a stored and a recomputed state: everything but revision numbers and times."""
-    return {sheet.key: sheet.digest for sheet in sheets}

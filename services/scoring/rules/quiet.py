@@ -66,12 +66,12 @@ def _place(
     if not cell:
         matter.used = ()
     outcome.not_counted += matter.leftovers(period, why)
-    for fact in part.matters:
-        entry = matter.good.get(fact)
-        seen = cells.get(_key(entry)) if entry else None
+    for entry in (entry for fact in part.matters for entry in matter.good.get(fact, ())):
         # What follows a settlement no longer disturbs the month it happens in.
-        if entry and seen and seen is not cell and (anchor is None or entry.occurred_at <= anchor.occurred_at):
-            seen.unsettled.add(number)
+        if anchor is None or entry.occurred_at <= anchor.occurred_at:
+            disturbed = cells.get(_key(entry))
+            if disturbed:
+                disturbed.unsettled.add(number)
 
 
 def _key(entry: Entry) -> CellKey:

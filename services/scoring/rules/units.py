@@ -76,7 +76,7 @@ class Matter:
 
     entries: list[Entry] = field(default_factory=list)
     reasons: dict[UUID, str | None] = field(default_factory=dict)
-    good: dict[str, Entry] = field(default_factory=dict)
+    good: dict[str, list[Entry]] = field(default_factory=dict)
     earned: str = ""
     used: tuple[Entry, ...] = ()
 
@@ -91,14 +91,14 @@ class Matter:
             self.entries.append(entry)
         self.reasons[entry.id] = self.reasons.get(entry.id) or why
         if why is None:
-            self.good.setdefault(name, entry)
+            self.good.setdefault(name, []).append(entry)
 
     def settle(self, earns: Mapping[str, Alternative]) -> None:
         """Find the first alternative whose facts are all known."""
         for name, alternative in earns.items():
             met = all(fact in self.good for fact in alternative.all)
             if met and not any(fact in self.good for fact in alternative.none):
-                self.earned, self.used = name, tuple(self.good[fact] for fact in alternative.all)
+                self.earned, self.used = name, tuple(self.good[fact][0] for fact in alternative.all)
                 return
 
     def count(self, points: Decimal) -> Iterator[Counted]:

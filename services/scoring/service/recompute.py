@@ -153,7 +153,7 @@ def _jobs(
 
 
 def _stays(postings: Iterable[Posting], bindings: Sequence[Binding]) -> Iterator[Stay]:
-    """The villages an officer is appraised for (C-45). A backup's work counts, the quota stays with the owner (C-39)."""
+    """The villages he is appraised for (C-45). A backup's work counts, the quota stays with the owner (C-39)."""
     for posting in postings:
         bound = any(posting.post in b.posts and posting.village.startswith(b.jurisdiction) for b in bindings)
         if bound and posting.role != "backup":

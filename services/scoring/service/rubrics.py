@@ -38,7 +38,7 @@ class Scheme:
 
 
 class Rubrics:
-    """Finds the rubric of a scheme. One that exists but is broken raises SchemeError: nothing is scored by half of it."""
+    """Finds the rubric of a scheme; one that is broken raises SchemeError, nothing is scored by half of it."""
 
     def __init__(self, override_dir: Path | None) -> None:
         self._override_dir = override_dir

@@ -29,7 +29,9 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 def _foreign(given: Any) -> UUID | None:
     """The one UUID of `{system, id}`, the name another system has for a thing."""
     match given:
-        case {"system": str(system), "id": str(name)} if len(given) == 2 and 0 < len(system) <= 60 and 0 < len(name) <= 200:
+        case {"system": str(system), "id": str(name)} if (
+            len(given) == 2 and 0 < len(system) <= 60 and 0 < len(name) <= 200
+        ):
             return foreign_id(system, name)
     return None
 
@@ -172,7 +174,6 @@ class Reject(Item):
     cause: Literal["not_confirmed", "withdrawn", "recheck_failed", "fraud"]
     reason: Code
     replaces: UUID | None = None
-
 
 
 class Certificate(Item):

@@ -1,0 +1,155 @@
+"""The simulated APP backend of the province: passes on what phones send and what station leaders decide."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo.activities import Item
+from demo.clients import Api, Unexpected
+from demo.county import SYSTEM
+from demo.month import MONTH, Month, chunks
+
+AT_ONCE = 3
+PAUSE = 0.3
+ROUNDS_WITHOUT_PROGRESS = 4
+LONGEST_WAIT = 60.0
+
+@dataclass
+class Tally:
+    """What became of everything that was sent, each answer counted."""
+
+    batches: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    given_up: set[str] = field(default_factory=set)
+
+    def take(self, answers: Iterable[dict[str, Any]]) -> None:
+        """Count the answers of one batch."""
+        self.batches += 1
+        for answer in answers:
+            self.outcomes[answer["outcome"]] += 1
+            if problem := answer.get("problem"):
+                self.problems[problem["code"]] += 1
+
+
+class Backend:
+    """One county's phones and leaders, as its APP backend forwards them with an act-as token."""
+
+    def __init__(self, fieldwork: Api, month: Month) -> None:
+        self._fieldwork = fieldwork
+        self._month = month
+        self.phones = Tally()
+        self.leaders = Tally()
+        self._verdict_of: dict[str, str] = {}
+
+    async def send(self) -> None:
+        """Everything from the phones; what is retryable again and again, until it is in or hopeless."""
+        first, *others = self._month.batches()
+        late = await self._until_known(first)
+
+        async def post(batch: list[Item]) -> None:
+            late.extend(await self._sync(batch))
+
+        await _each(others, post)
+        await self._resend(late)
+        await self._sync([self._month.clash.item])
+
+    async def _until_known(self, batch: list[Item]) -> list[Item]:
+        """Before a new county's people are known nothing else is worth sending; what is still to be sent again."""
+        left = await self._sync(batch)
+        async with asyncio.timeout(LONGEST_WAIT):
+            while len(left) > len(batch) // 10:
+                await asyncio.sleep(PAUSE)
+                left = await self._sync(left)
+        return left
+
+    async def _resend(self, late: list[Item]) -> None:
+        rounds = 0
+        while late and rounds < ROUNDS_WITHOUT_PROGRESS:
+            await asyncio.sleep(PAUSE)
+            left = [item for part in chunks(late) for item in await self._sync(part)]
+            rounds = rounds + 1 if len(left) == len(late) else 0
+            late = left
+        self.phones.given_up = {item["id"] for item in late}
+
+    async def _sync(self, batch: list[Item]) -> list[Item]:
+        """Send one batch; the items to send again."""
+        answer = await self._fieldwork.post("/v1/sync", {"items": batch})
+        self.phones.take(answer["items"])
+        return [batch[one["index"]] for one in answer["items"] if one["outcome"] == "retryable"]
+
+    async def decide(self) -> None:
+        """Station by station the heads confirm or reject; then somebody else overrules one of them."""
+        of_head: dict[str, list[Item]] = defaultdict(list)
+        for verdict in self._month.verdicts():
+            of_head[verdict["verified_by"]["id"]].append(verdict)
+
+        async def post(batch: list[Item]) -> None:
+            await self._leaders("/v1/activities/verifications", {"verdicts": batch})
+
+        await _each([part for verdicts in of_head.values() for part in chunks(verdicts)], post)
+        await self._overrule()
+
+    async def _overrule(self) -> None:
+        work = self._month.overruled
+        officer = self._month.county.officer_of[self._month.county.area_of[work.village].area_id]
+        verdict = {
+            "verdict": "reject",
+            "activity_id": work.item["id"],
+            "verified_by": {"id": str(officer.officer_id)},
+            "cause": "recheck_failed",
+            "reason": "parties_still_in_dispute",
+            "replaces": self._verdict_of[work.item["id"]],
+        }
+        await self._leaders("/v1/activities/verifications", {"verdicts": [verdict]})
+
+    async def certify(self) -> None:
+        """Rosters of the month, and the stations' word for every covered village where nothing happened (A-202)."""
+        rosters = [
+            {"officer": {"id": str(duty.person.officer_id)}, "day": duty.date.isoformat()}
+            for duty in self._month.roster
+        ]
+        certificates = [*self._certificates()]
+        await _each(chunks(rosters), lambda part: self._leaders("/v1/rosters", {"items": part}))
+        await _each(chunks(certificates), lambda part: self._leaders("/v1/certificates", {"items": part}))
+
+    def _certificates(self) -> Iterable[Item]:
+        covered = {person.place for person in self._month.county.auxiliaries}
+        for village in self._month.quiet_villages():
+            if village in covered:
+                yield self._certificate(village, "dispute")
+        for village in sorted(covered - {self._month.overruled.village}):
+            yield self._certificate(village, "instability")
+
+    def _certificate(self, village: str, of: str) -> Item:
+        county = self._month.county
+        head = county.head_of[county.area_of[village].station.org_id]
+        certificate_id = {"system": SYSTEM, "id": f"certificate/{of}/{village}/{MONTH}"}
+        by = {"id": str(head.officer_id)}
+        return {"id": certificate_id, "village": village, "of": of, "month": MONTH, "certified_by": by}
+
+    async def _leaders(self, path: str, body: dict[str, Any]) -> None:
+        answers = (await self._fieldwork.post(path, body))["items"]
+        self.leaders.take(answers)
+        for one in answers:
+            if one["outcome"] not in ("created", "duplicate"):
+                raise Unexpected(f"{path}: {one}")
+            if "verdict_id" in one:
+                self._verdict_of[one["activity_id"]] = one["verdict_id"]
+
+
+async def _each(batches: Iterable[list[Item]], post: Callable[[list[Item]], Awaitable[None]]) -> None:
+    """A few at once, in order, like a backend with a few workers."""
+    waiting = iter(batches)
+
+    async def work() -> None:
+        for batch in waiting:
+            await post(batch)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(work())

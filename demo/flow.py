@@ -1,0 +1,98 @@
+"""The count check: facts published by each service against facts applied by each reader."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from demo.clients import Api, Unexpected
+from shared.contracts.registry import SERVICES, TOPICS, topics_for
+
+PAUSE = 0.25
+CALM = 6  # longer than the slowest timer of a service, which looks once a second
+LONGEST_WAIT = 180.0
+
+Flows = Mapping[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One topic as its publisher and one of its readers count it."""
+
+    topic: str
+    reader: str
+    published: int
+    applied: int
+    duplicates: int
+    stuck: int
+
+    @property
+    def difference(self) -> int:
+        """Facts that are published and not applied; dead and held ones are among them."""
+        return self.published - self.applied
+
+
+@dataclass(frozen=True)
+class CountCheck:
+    """All topics and readers at one moment."""
+
+    counts: tuple[Count, ...]
+    waiting: int
+
+    @classmethod
+    def of(cls, flows: Flows) -> CountCheck:
+        """Compare what each service says of itself."""
+        return cls(tuple(_counts(flows)), sum(flow["waiting"] for flow in flows.values()))
+
+    @property
+    def difference(self) -> int:
+        """0 when every reader has applied every fact."""
+        return sum(abs(count.difference) + count.stuck for count in self.counts) + self.waiting
+
+    @property
+    def duplicates(self) -> int:
+        """Facts that came to a reader again and changed nothing."""
+        return sum(count.duplicates for count in self.counts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs."""
+        counts = [asdict(count) | {"difference": count.difference} for count in self.counts]
+        return {"difference": self.difference, "duplicates": self.duplicates, "counts": counts}
+
+
+async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
+    """Wait until nothing is on its way and nothing new comes, e.g. from sheets that are still to be recomputed."""
+    calm, last = 0, await _check(services)
+    try:
+        async with asyncio.timeout(LONGEST_WAIT):
+            while calm < CALM:
+                await asyncio.sleep(PAUSE)
+                now = await _check(services)
+                calm = calm + 1 if now == last and now.difference == 0 else 0
+                last = now
+    except TimeoutError:
+        raise Unexpected(f"not quiet after {LONGEST_WAIT:.0f} s: {last}") from None
+    return last
+
+
+async def _check(services: Mapping[str, Api]) -> CountCheck:
+    answers = await asyncio.gather(*(services[name].get("/v1/flow") for name in SERVICES))
+    return CountCheck.of(dict(zip(SERVICES, answers, strict=True)))
+
+
+def _counts(flows: Flows) -> Iterable[Count]:
+    for topic in TOPICS:
+        published = flows[topic.partition(".")[0]]["published"].get(topic, 0)
+        for reader in _readers(topic):
+            applied = flows[reader]["applied"].get(topic, _NOTHING)
+            stuck = applied["dead_letters"] + applied["held"]
+            yield Count(topic, reader, published, applied["facts"], applied["duplicates"], stuck)
+
+
+def _readers(topic: str) -> Sequence[str]:
+    return [service for service in SERVICES if topic in topics_for(service)]
+
+
+_NOTHING = {"facts": 0, "duplicates": 0, "dead_letters": 0, "held": 0}

@@ -1,0 +1,47 @@
+"""What other systems call villages, so that their items can name them so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.fieldwork.repository import people
+from services.fieldwork.schemas.given import ForeignVillage
+from services.fieldwork.service.batches import Reader, audit_batch, outcome_dict
+from services.fieldwork.service.references import References
+from shared.database.unit import Unit
+from shared.ids import foreign_id
+from shared.security.principal import Principal
+from shared.security.vault import Vault
+from shared.web.problems import Problem
+
+_TYPES = {"foreign_village": TypeAdapter(ForeignVillage)}
+
+
+class ForeignVillages:
+    """One call of `POST /v1/foreign-villages`."""
+
+    def __init__(self, unit: Unit, who: Principal, vault: Vault) -> None:
+        self._unit = unit
+        self._who = who
+        self._vault = vault
+
+    async def keep(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
+        """Keep names of known villages inside one's jurisdiction; a name given twice means the later village."""
+        entries = Reader(self._vault, _TYPES, lambda _: "foreign_village").read(raw_items)
+        known = await References.of(self._unit, self._who, (), [e.given.village[:12] for e in entries if e.item])
+        names = {}
+        for entry in entries:
+            if entry.is_open:
+                try:
+                    village = known.village(entry.given.village[:12])
+                except Problem as problem:
+                    entry.fail(problem)
+                    continue
+                names[foreign_id(entry.given.system, entry.given.id)] = village
+                entry.outcome = "created"
+        await people.keep_foreign_villages(self._unit.connection, names, self._who.subject, self._unit.now)
+        await audit_batch(self._unit, self._who, "fieldwork.foreign_villages", entries)
+        return [outcome_dict(entry) for entry in entries]

@@ -1,0 +1,127 @@
+"""Rankings and vacancies of a division."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Subquery, and_, exists, func, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.scoring.repository.sheets import touching
+from services.scoring.rules import Period
+from services.scoring.tables import metadata, sheet
+from shared.security.jurisdiction import within
+
+division = metadata.tables["known_division"]
+officer = metadata.tables["known_officer"]
+assignment = metadata.tables["known_assignment"]
+
+Position = tuple[Decimal, UUID]
+"""Total and officer of the last row of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which ranking: of a scheme's period, in a division, as far as the reader's own division reaches."""
+
+    scheme: str
+    period: Period
+    division: str
+    jurisdiction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One row of a ranking."""
+
+    officer_id: UUID
+    rank: int
+    total: Decimal
+    grade: str | None
+    vetoes: list[str]
+    villages: list[str]
+    name: str | None
+
+
+async def page(connection: AsyncConnection, ask: Question, after: Position | None, limit: int) -> list[Ranked]:
+    """Best first; equal totals in the order of officer ids, so that pages neither repeat nor lose anybody."""
+    board = _board(ask)
+    query = _with_names(board).order_by(board.c.total.desc(), board.c.officer_id).limit(limit)
+    if after:
+        total, last = after
+        later = or_(board.c.total < total, and_(board.c.total == total, board.c.officer_id > last))
+        query = query.where(later)
+    return _rows((await connection.execute(query)).all())
+
+
+async def last_places(connection: AsyncConnection, ask: Question, limit: int) -> list[Ranked]:
+    """Worst first."""
+    board = _board(ask)
+    query = _with_names(board).order_by(board.c.total, board.c.officer_id).limit(limit)
+    return _rows((await connection.execute(query)).all())
+
+
+async def officers_ranked(connection: AsyncConnection, ask: Question) -> int:
+    """How many officers the ranking has."""
+    return int(await connection.scalar(select(func.count()).select_from(_board(ask))) or 0)
+
+
+async def vacancies(connection: AsyncConnection, ask: Question) -> list[tuple[str, str]]:
+    """Villages of the division without a main auxiliary on any day of the period."""
+    covered = exists().where(
+        assignment.c.where_type == "village",
+        assignment.c.where_id == division.c.code,
+        assignment.c.post == "village_auxiliary",
+        assignment.c.role == "main",
+        _meets(assignment, ask.period),
+    )
+    query = (
+        select(division.c.code, division.c.name)
+        .where(division.c.level == "village", _meets(division, ask.period), ~covered)
+        .where(within(division.c.code, ask.division), within(division.c.code, ask.jurisdiction))
+        .order_by(division.c.code)
+    )
+    return [(row.code, row.name) for row in await connection.execute(query)]
+
+
+async def village_names(connection: AsyncConnection, codes: Collection[str]) -> dict[str, str]:
+    """The names of these villages, of those that are known."""
+    rows = await connection.execute(select(division.c.code, division.c.name).where(division.c.code.in_(codes)))
+    return {row.code: row.name for row in rows}
+
+
+async def officer_name(connection: AsyncConnection, officer_id: UUID) -> str:
+    """The officer's name; empty when it is not known or was erased."""
+    return await connection.scalar(select(officer.c.name).where(officer.c.officer_id == officer_id)) or ""
+
+
+def _board(ask: Question) -> Subquery:
+    return (
+        select(
+            sheet.c.officer_id,
+            func.rank().over(order_by=sheet.c.total.desc()).label("rank"),
+            *(sheet.c.total, sheet.c.grade, sheet.c.vetoes, sheet.c.villages),
+        )
+        .where(sheet.c.scheme == ask.scheme, sheet.c.period_from == ask.period.first, sheet.c.total.is_not(None))
+        .where(touching(ask.division), touching(ask.jurisdiction))
+        .subquery("board")
+    )
+
+
+def _with_names(board: Subquery) -> Select[Any]:
+    return select(board, officer.c.name).outerjoin(officer, officer.c.officer_id == board.c.officer_id)
+
+
+def _rows(rows: Sequence[Any]) -> list[Ranked]:
+    return [Ranked(**row._mapping) for row in rows]
+
+
+def _meets(table: Any, period: Period) -> Any:
+    starts: date = period.last
+    open_ended = or_(table.c.valid_until.is_(None), table.c.valid_until >= literal(period.first))
+    return and_(table.c.valid_from <= literal(starts), open_ended)

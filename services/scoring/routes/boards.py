@@ -1,0 +1,60 @@
+"""Scoreboards, and starting all over."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from services.scoring.repository.marks import mark_everybody
+from services.scoring.routes.dependencies import Operator, Reader, TheRubrics
+from services.scoring.schemas import DivisionCode, Month, Recomputation, SchemeId, Scoreboard, Summary
+from services.scoring.service.boards import Boards
+from shared.security.audit import record_audit
+from shared.web.pages import PageCursor, PageLimit, decode_cursor
+from shared.web.unit import UnitOfWork
+
+router = APIRouter(prefix="/v1", tags=["scoreboard"])
+
+
+def _boards(unit: UnitOfWork, rubrics: TheRubrics, who: Reader) -> Boards:
+    return Boards(unit, rubrics, who.division)
+
+
+TheBoards = Annotated[Boards, Depends(_boards)]
+
+
+@router.get("/scoreboard")
+async def scoreboard(
+    division: DivisionCode,
+    period: Month,
+    scheme: SchemeId,
+    boards: TheBoards,
+    after: PageCursor = None,
+    limit: PageLimit = 100,
+) -> Scoreboard:
+    """The ranking of a division: equal totals share a place; grades are withheld while anything is open."""
+    position = decode_cursor(after, tuple[Decimal, UUID]) if after else None
+    return await boards.page(division, period, scheme, position, limit)
+
+
+@router.get("/scoreboard/summary")
+async def summary(
+    division: DivisionCode,
+    period: Month,
+    scheme: SchemeId,
+    boards: TheBoards,
+    places: Annotated[int, Query(ge=1, le=50)] = 5,
+) -> Summary:
+    """The first and the last places, and every village without a main auxiliary in the period."""
+    return await boards.summary(division, period, scheme, places)
+
+
+@router.post("/recomputations", status_code=202)
+async def recompute(who: Operator, unit: UnitOfWork) -> Recomputation:
+    """Score everybody anew from the ledger; sheets that come out the same keep their revision."""
+    officers = await mark_everybody(unit.connection)
+    await record_audit(unit, who, "scoring.recompute", "everybody")
+    return Recomputation(officers=officers)

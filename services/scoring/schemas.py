@@ -1,0 +1,199 @@
+"""What comes in and goes out over HTTP. Points are strings; null points mean that nothing is computed yet."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from shared.security.jurisdiction import normal_division
+from shared.web.pages import Page
+
+
+def _month(text: object) -> date:
+    if isinstance(text, str) and re.fullmatch(r"20\d{2}-(0[1-9]|1[0-2])", text):
+        return date.fromisoformat(f"{text}-01")
+    raise PydanticCustomError("month", "应为月份,如 2026-10")
+
+
+def _division(text: str) -> str:
+    try:
+        return normal_division(text)
+    except ValueError:
+        raise PydanticCustomError("division", "应为 2、4、6、9 或 12 位区划代码") from None
+
+
+Month = Annotated[date, BeforeValidator(_month), WithJsonSchema({"type": "string", "pattern": r"^20\d{2}-\d{2}$"})]
+"""A month as 2026-10, as the first day of it: the sheet whose period holds this day is meant."""
+
+DivisionCode = Annotated[str, AfterValidator(_division)]
+"""A division code with or without its zero padding; comes out without."""
+
+SchemeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
+class OpenPoint(BaseModel):
+    """What nobody has decided yet, under which rule, and who has to; until then there is no grade."""
+
+    rule: str
+    what: str
+    who: str
+
+
+class Hint(BaseModel):
+    """Something to look at that changes no point."""
+
+    item: str
+    text: str
+
+
+class FactView(BaseModel):
+    """One thing behind a line: its id, the ids of its facts, and what it is worth or why it counts nothing."""
+
+    id: UUID
+    facts: list[UUID]
+    day: date
+    village: str | None
+    own: bool
+    points: str | None
+    why: str | None
+    reason: str | None
+
+
+class LineView(BaseModel):
+    """One line of a sheet; `full` is null where lines share the points of a group."""
+
+    item: str
+    title: str
+    points: str | None
+    full: str | None
+    status: Literal["computed", "withheld", "not_connected"]
+    sentence: str
+    rules: list[str]
+    counted: int
+    not_counted: int
+
+
+class DetailedLine(LineView):
+    """A line with the caps it met and the facts behind each of its points."""
+
+    group: str | None
+    cap_used: bool
+    floor_used: bool
+    veto: bool
+    open: list[str]
+    facts: list[FactView]
+
+
+class OfficerView(BaseModel):
+    """Whose sheet; the name is empty after erasure."""
+
+    id: UUID
+    name: str
+
+
+class SchemeView(BaseModel):
+    """Under which scheme, and which version of it."""
+
+    id: str
+    title: str
+    version: str
+
+
+class PeriodView(BaseModel):
+    """First and last day, both counted."""
+
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+
+
+class _Sheet(BaseModel):
+    sheet_id: UUID
+    officer: OfficerView
+    scheme: SchemeView
+    period: PeriodView
+    revision: int
+    computed_at: datetime
+    state: Literal["provisional"] = "provisional"
+    total: str
+    full: str
+    grade: str | None
+    withheld: list[OpenPoint]
+    vetoes: list[str]
+    warnings: list[Hint]
+
+
+class SheetView(_Sheet):
+    """A sheet for the officer himself."""
+
+    lines: list[LineView]
+
+
+class DetailedSheet(_Sheet):
+    """A sheet with the facts behind each point."""
+
+    lines: list[DetailedLine]
+
+
+class PageLinkRequest(BaseModel):
+    """Which sheet to print."""
+
+    period: Month
+    scheme: SchemeId | None = None
+
+
+class PageLink(BaseModel):
+    """A link a browser can open without a token, until it expires."""
+
+    url: str
+    expires_at: datetime
+
+
+class Village(BaseModel):
+    """A village-level unit."""
+
+    code: str
+    name: str | None
+
+
+class Rank(BaseModel):
+    """One officer's place; equal totals share it and the places after it are skipped."""
+
+    rank: int
+    officer: OfficerView
+    villages: list[Village]
+    total: str
+    grade: str | None
+    vetoes: list[str]
+
+
+class Scoreboard(Page[Rank]):
+    """A page of a ranking; while anything is open there are no grades."""
+
+    scheme: SchemeView
+    period: PeriodView
+    officers: int
+    vacancies: int
+    withheld: list[OpenPoint]
+
+
+class Summary(BaseModel):
+    """The ends of a ranking, and the villages nobody is assigned to."""
+
+    scheme: SchemeView
+    period: PeriodView
+    officers: int
+    withheld: list[OpenPoint]
+    top: list[Rank]
+    bottom: list[Rank]
+    vacancies: list[Village]
+
+
+class Recomputation(BaseModel):
+    """How many officers will be scored anew."""
+
+    officers: int

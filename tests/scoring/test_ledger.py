@@ -1,0 +1,127 @@
+"""Facts become ledger entries, whatever order they come in."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+import pytest
+
+from tests.scoring.world import DAY, OTHER_VILLAGE, Facts, Said, World, line
+
+
+async def entries(world: World) -> list[object]:
+    columns = "entry_id, source, officer_id, village, day, until, matter_id, recorded::text, judged::text, closed::text"
+    return await world.rows(f"SELECT {columns} FROM ledger_entry ORDER BY entry_id")
+
+
+def month_with_everything(facts: Facts) -> list[Said]:
+    """Each kind of fact at least once, revisions, a reversed verdict, a reopened report."""
+    visit = facts.visit("house-1")
+    filed = facts.report("instability", "unpaid_wages")
+    certificate = facts.certificate("dispute")
+    revoked = facts.certificate("dispute", certificate_id=certificate.data.certificate_id, state="revoked")
+    return [
+        *facts.quiet_month(12),
+        *(visit, facts.verified(visit), facts.rejected(visit), facts.verified(visit)),
+        *(facts.presence(DAY, 120, 1), facts.presence(DAY, 240, 2)),
+        *(facts.absence(DAY, "undecided", 1), facts.absence(DAY, "absent", 2)),
+        *(filed, facts.acknowledged(filed, "received"), facts.acknowledged(filed), facts.closed(filed)),
+        facts.closed(filed, "withdrawn", 2),
+        *(certificate, revoked),
+    ]
+
+
+async def test_any_order_and_any_repetition_give_the_same_ledger_and_the_same_sheets(world: World) -> None:
+    facts = month_with_everything(world.facts)
+    await world.score(*facts)
+    ledger, sheets = await entries(world), await world.digests()
+
+    for seed in range(3):
+        await world.forget()
+        shuffled = facts + facts[::3]
+        random.Random(seed).shuffle(shuffled)
+        for start in range(0, len(shuffled), 7):
+            await world.hear(*shuffled[start : start + 7])
+            await world.recompute()
+        assert await entries(world) == ledger
+        assert await world.digests() == sheets == await world.from_nothing()
+
+
+async def test_a_verdict_that_comes_before_its_activity_waits_for_it(world: World) -> None:
+    visit = world.facts.visit("house-1")
+    await world.hear(world.facts.verified(visit))
+    assert await world.rows("SELECT judged IS NOT NULL, recorded IS NULL FROM ledger_entry") == [(True, True)]
+
+    sheet = await world.score(visit)
+
+    assert line(sheet, "S-101")["sentences"][1] == "走访1户,还差19户,扣9.5分"
+
+
+async def test_a_fact_heard_twice_counts_once_and_marks_nobody(world: World) -> None:
+    visit = world.facts.visit("house-1")
+    await world.score(visit, world.facts.verified(visit))
+
+    await world.hear(visit)
+
+    assert await world.rows("SELECT * FROM dirty_mark") == []
+    assert await world.rows("SELECT count(*) FROM ledger_entry") == [(1,)]
+
+
+async def test_a_later_revision_replaces_an_earlier_one_and_never_the_other_way_round(world: World) -> None:
+    first, second = world.facts.presence(DAY, 120, 1), world.facts.presence(DAY, 300, 2)
+
+    await world.hear(second)
+    await world.hear(first)
+
+    assert await world.rows("SELECT recorded->>'minutes_in_village' FROM ledger_entry") == [("300",)]
+
+
+async def test_a_fact_of_an_earlier_epoch_never_replaces_one_of_a_restored_publisher(world: World) -> None:
+    from dataclasses import replace
+
+    old = world.facts.group("patrol_team", "dissolved")
+    new = world.facts.group("patrol_team", group_id=old.data.group_id)
+
+    await world.hear(replace(new, sequence=1, epoch=2))
+    await world.hear(replace(old, sequence=9, epoch=1))
+
+    assert await world.rows("SELECT recorded->>'state' FROM ledger_entry") == [("effective",)]
+
+
+async def test_an_entry_keeps_the_ids_of_the_facts_it_came_from(world: World) -> None:
+    filed = world.facts.report("hazard", "fire")
+    said = [filed, world.facts.acknowledged(filed), world.facts.closed(filed, "rectified")]
+
+    await world.hear(*said)
+
+    rows = await world.rows("SELECT recorded->>'fact', judged->>'fact', closed->>'fact' FROM ledger_entry")
+    assert rows == [tuple(str(fact.id) for fact in said)]
+
+
+@pytest.mark.parametrize("village_fact", ["certificate", "group"])
+async def test_a_fact_of_a_village_marks_everybody_assigned_to_it(world: World, village_fact: str) -> None:
+    await world.recompute()
+    facts = {"certificate": world.facts.certificate("dispute"), "group": world.facts.group("fire_team")}
+
+    await world.hear(facts[village_fact])
+
+    assert [row.officer_id for row in await world.rows("SELECT officer_id FROM dirty_mark")] == [world.officer]
+
+
+async def test_a_fact_of_another_village_marks_nobody(world: World) -> None:
+    await world.score(*world.facts.visits(1))
+
+    await world.hear(world.facts.certificate("dispute", village=OTHER_VILLAGE))
+
+    assert await world.rows("SELECT * FROM dirty_mark") == []
+
+
+async def test_marks_of_one_officer_grow_into_one_range_of_days(world: World) -> None:
+    await world.score(*world.facts.visits(1))
+
+    await world.hear(world.facts.visit("late", day=date(2026, 8, 3)))
+    await world.hear(world.facts.visit("new", day=date(2026, 10, 30)))
+
+    rows = await world.rows("SELECT since, until FROM dirty_mark")
+    assert rows == [(date(2026, 8, 1), date(2026, 10, 30))]

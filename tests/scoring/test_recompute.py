@@ -1,0 +1,273 @@
+"""Marked sheets are scored anew, nothing is lost beside it, and what changes is published."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from services.scoring.handlers import HANDLERS
+from services.scoring.repository.marks import take_marks
+from services.scoring.rules import FACTS
+from services.scoring.service import recompute
+from services.scoring.service.calendar import keep_up
+from services.scoring.service.recompute import Recompute
+from services.scoring.service.rubrics import Rubrics
+from shared.database.unit import Unit
+from shared.ids import new_id
+from tests.scoring.world import DAY, DEMO_SCHEMES, OFFICER, OTHER_VILLAGE, VILLAGE, World, at, line
+
+
+@pytest.fixture
+def all_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every fact of the rubric had its publisher."""
+    monkeypatch.setattr(recompute, "CONNECTED", frozenset(FACTS.values()))
+
+
+async def published(world: World) -> list[dict[str, Any]]:
+    rows = await world.rows("SELECT body FROM outbox ORDER BY id")
+    return [orjson.loads(row.body) for row in rows]
+
+
+@pytest.mark.usefixtures("all_connected")
+async def test_v2_a_quiet_village_with_everything_else_full_is_worth_92(world: World) -> None:
+    sheet = await world.score(*world.facts.quiet_month())
+
+    assert str(sheet.total) in ("92", "92.0")
+    assert (line(sheet, "S-108")["points"], line(sheet, "S-109")["points"]) == ("6", "6")
+    assert sheet.grade == "好"
+
+
+@pytest.mark.usefixtures("all_connected")
+async def test_v4_one_absence_and_eight_households_short_cost_six_points(world: World) -> None:
+    disputes = [
+        fact
+        for _ in range(5)
+        for fact in world.facts.done("dispute", {"category": "land", "state": "resolved"}, matter_id=new_id())
+    ]
+    reports = [world.facts.report("instability", "unpaid_wages") for _ in range(5)]
+    closed = [fact for filed in reports for fact in (filed, world.facts.acknowledged(filed), world.facts.closed(filed))]
+
+    sheet = await world.score(
+        *world.facts.visits(12), world.facts.absence(DAY), *world.facts.all_else(), *disputes, *closed
+    )
+
+    assert sheet.total == 94
+    assert line(sheet, "S-101")["points"] == "14"
+    assert line(sheet, "S-101")["sentences"] == ["缺勤1次,扣2分", "走访12户,还差8户,扣4分"]
+
+
+async def test_lines_whose_facts_nobody_publishes_yet_say_so_and_withhold_the_grade(world: World) -> None:
+    sheet = await world.score(*world.facts.quiet_month())
+
+    silent = [shown["item"] for shown in sheet.content["lines"] if shown["status"] == "not_connected"]
+    assert silent == ["S-103", "item-4", "S-110", "S-111", "S-112", "S-118", "S-119"]
+    assert line(sheet, "S-103")["sentences"] == ["本项所需数据暂无来源,暂不计分"]
+    assert sheet.grade is None
+
+
+async def test_a_reversed_verdict_takes_the_points_back_visibly(world: World) -> None:
+    visit = world.facts.visit("house-1")
+    before = await world.score(visit, world.facts.verified(visit), *world.facts.visits(19))
+
+    after = await world.score(world.facts.rejected(visit))
+
+    assert before.total is not None
+    assert after.total == before.total - before.total.from_float(0.5)
+    assert [str(visit.data.activity_id), "rejected"] in line(after, "S-101")["not_counted"]
+    told = (await published(world))[-1]
+    assert told["revision"] == after.revision == before.revision + 1
+    changed = next(said for said in told["lines"] if said["item"] == "S-101")
+    assert changed["counted"] == []
+    assert changed["not_counted"] == [{"id": str(visit.data.activity_id), "why": "rejected"}]
+
+
+async def test_work_outside_ones_own_village_is_shown_and_not_counted(world: World) -> None:
+    sheet = await world.score(*world.facts.visits(1, village=OTHER_VILLAGE))
+
+    assert [why for _, why in line(sheet, "S-101")["not_counted"]] == ["outside_assignment"]
+
+
+async def test_work_outside_counts_once_the_assignment_is_known(world: World) -> None:
+    await world.score(*world.facts.visits(1, village=OTHER_VILLAGE))
+
+    sheet = await world.score(world.facts.assignment(village=OTHER_VILLAGE))
+
+    assert len(line(sheet, "S-101")["counted"]) == 1
+    assert sheet.villages == (VILLAGE, OTHER_VILLAGE)
+
+
+async def test_a_backups_work_counts_and_the_quota_stays_with_the_owner(world: World) -> None:
+    sheet = await world.score(
+        world.facts.assignment(village=OTHER_VILLAGE, role="backup"), *world.facts.visits(1, village=OTHER_VILLAGE)
+    )
+
+    assert len(line(sheet, "S-101")["counted"]) == 1
+    assert sheet.villages == (VILLAGE,)
+
+
+async def test_an_unchanged_sheet_keeps_its_revision_and_is_not_published_again(world: World) -> None:
+    before = await world.score(*world.facts.quiet_month())
+    facts = len(await published(world))
+
+    await world.mark_everybody()
+    await world.recompute()
+
+    assert await world.sheet() == before
+    assert len(await published(world)) == facts
+
+
+async def test_a_fact_that_arrives_during_a_recompute_is_not_lost(world: World) -> None:
+    await world.score(*world.facts.visits(3))
+    await world.hear(*world.facts.visits(1, day=date(2026, 10, 20)))
+    late = world.facts.visits(5, day=date(2026, 10, 21))
+
+    async with world.database.unit() as computing:
+        await computing.connection.execute(text("UPDATE dirty_mark SET last_at = now() - interval '1 minute'"))
+        marks = await take_marks(computing.connection, 10)
+        assert [mark.officer_id for mark in marks] == [OFFICER]
+        await Recompute(computing, world.rubrics).of(marks)
+        hearing = asyncio.create_task(world.hear(*late))
+        await _until_blocked(world)
+    await hearing
+    await world.recompute()
+
+    assert await world.digests() == await world.from_nothing()
+    assert "走访5户" in line(await world.sheet(), "S-101")["sentences"][1]
+
+
+async def test_two_recomputes_never_take_the_same_officer(world: World) -> None:
+    await world.hear(*world.facts.visits(1))
+    async with world.database.unit() as unit:
+        await unit.connection.execute(text("UPDATE dirty_mark SET last_at = now() - interval '1 minute'"))
+
+    async with world.database.unit() as first, world.database.unit() as second:
+        taken = await take_marks(first.connection, 10), await take_marks(second.connection, 10)
+
+    assert [len(marks) for marks in taken] == [1, 0]
+
+
+async def test_a_fact_of_the_first_month_of_a_quota_is_seen_by_the_sheet_of_its_last(world: World) -> None:
+    await world.score(*world.facts.visits(1))
+
+    sheet = await world.score(*world.facts.done("publicity", {"topics": ["four_prevention"]}, day=date(2026, 9, 3)))
+
+    assert line(sheet, "S-102")["sentences"] == ["四防宣传1次,已达标"]
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_everybody_appraised_has_a_sheet_of_a_month_in_which_anybody_worked(world: World) -> None:
+    idle = UUID(int=77)
+    await world.hear(world.facts.assignment(idle, OTHER_VILLAGE))
+
+    await world.score(*world.facts.visits(1))
+
+    assert line(await world.sheet(idle), "S-101")["sentences"][1] == "走访0户,还差20户,扣10分"
+
+
+async def test_a_month_that_begins_opens_sheets_without_any_fact(world: World) -> None:
+    async with world.database.unit() as unit:
+        await keep_up(replace_now(unit, date(2026, 12, 1)), world.rubrics)
+    await world.recompute()
+
+    assert [key[2] for key in await world.sheets()] == [date(2026, 12, 1)]
+
+
+async def test_another_version_of_the_rubric_scores_everybody_anew(world: World) -> None:
+    await world.score(*world.facts.visits(1))
+    preset = Rubrics(None)
+
+    async with world.database.unit() as unit:
+        await keep_up(replace_now(unit, DAY), preset)
+
+    assert [row.officer_id for row in await world.rows("SELECT officer_id FROM dirty_mark")] == [OFFICER]
+
+
+async def test_who_is_no_longer_appraised_loses_the_sheet_and_readers_are_told(world: World) -> None:
+    assignment = world.facts.assignment(UUID(int=78), OTHER_VILLAGE)
+    await world.hear(assignment)
+    await world.score(*world.facts.visits(1))
+
+    moved = assignment.data.model_copy(update={"post": "volunteer"})
+    await world.hear(replace(assignment, data=moved))
+    await world.recompute()
+
+    assert (await world.sheet(UUID(int=78))).total is None
+    told = (await published(world))[-1]
+    assert (told["who"]["id"], told["withheld"], told["revision"]) == (str(UUID(int=78)), ["C-45"], 2)
+
+
+async def test_nobody_has_a_sheet_while_the_measure_period_is_undecided(world: World) -> None:
+    undecided = World(world.database, world.facts, Rubrics(None))
+    await undecided.hear(*world.facts.visits(1))
+    await undecided.recompute()
+
+    assert await undecided.sheets() == {}
+
+
+async def test_the_published_sheet_names_scheme_version_and_place(world: World) -> None:
+    sheet = await world.score(*world.facts.visits(17))
+
+    told = (await published(world))[-1]
+    row = (await world.rows("SELECT topic, stream_key, attributes FROM outbox ORDER BY id DESC LIMIT 1"))[0]
+    assert (row.topic, row.stream_key) == ("scoring.sheet", str(OFFICER))
+    assert row.attributes["ce_scheme"] == "wenquan"
+    assert row.attributes["ce_jurisdiction"] == VILLAGE
+    assert told["scheme_version"] == sheet.scheme_version
+    assert (told["state"], told["period"]) == ("provisional", {"from": "2026-10-01", "to": "2026-10-31"})
+    assert len(next(said for said in told["lines"] if said["item"] == "S-101")["counted"]) == 17
+
+
+async def test_facts_of_a_matter_earn_once_over_the_months(world: World) -> None:
+    matter = new_id()
+    resolved = {"category": "land", "state": "resolved"}
+    await world.score(*world.facts.done("dispute", resolved, matter_id=matter, day=date(2026, 9, 20)))
+
+    sheet = await world.score(*world.facts.done("dispute", resolved, matter_id=matter, day=date(2026, 10, 5)))
+
+    september = (await world.sheets())[(OFFICER, "wenquan", date(2026, 9, 1))]
+    assert (line(september, "S-108")["points"], line(sheet, "S-108")["points"]) == ("2", "0")
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_an_assignment_and_a_fact_of_its_village_committed_side_by_side_both_reach_the_sheet(
+    world: World,
+) -> None:
+    await world.score(*world.facts.visits(1))
+    assignment = world.facts.assignment(village=OTHER_VILLAGE)
+    team = world.facts.group("patrol_team", village=OTHER_VILLAGE)
+
+    async with world.database.unit() as assigning:
+        await HANDLERS[assignment.data.TOPIC]([assignment], assigning)
+        hearing = asyncio.create_task(world.hear(team))
+        await _until_blocked(world)
+    await hearing
+    await world.recompute()
+
+    assert await world.digests() == await world.from_nothing()
+    assert str(team.data.group_id) in [counted[0] for counted in line(await world.sheet(), "S-104")["counted"]]
+
+
+async def _until_blocked(world: World) -> None:
+    """Wait until some other session waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(10):
+        while (await world.rows(waiting))[0][0] == 0:
+            await asyncio.sleep(0)
+
+
+def replace_now(unit: Unit, day: date) -> Unit:
+    return replace(unit, now=at(day))
+
+
+def test_the_demo_decides_every_open_point_of_its_rubric() -> None:
+    scheme = Rubrics(DEMO_SCHEMES).find("wenquan")
+
+    assert scheme is not None
+    assert scheme.plan.open == ()

@@ -1,0 +1,331 @@
+"""A small county told in facts: builders for what the other services publish, and the way they reach the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.scoring.handlers import HANDLERS
+from services.scoring.repository.marks import Mark, mark_everybody
+from services.scoring.repository.sheets import Key, StoredSheet, sheets_of
+from services.scoring.service.recompute import Recompute
+from services.scoring.service.rubrics import Rubrics
+from shared.clock import SHANGHAI
+from shared.contracts import fieldwork, intel, personnel
+from shared.contracts.base import FactData
+from shared.contracts.envelope import Fact
+from shared.database.unit import Database
+from shared.ids import new_id
+
+DEMO_SCHEMES = Path(__file__).parents[2] / "deploy" / "demo" / "schemes"
+VILLAGE = "411622100201"
+OTHER_VILLAGE = "411622100202"
+OFFICER = UUID("00000000-0000-7000-8000-000000000001")
+LEADER = UUID("00000000-0000-7000-8000-000000000002")
+STATION = UUID("00000000-0000-7000-8000-000000000003")
+OCTOBER = {"from": date(2026, 10, 1), "to": date(2026, 10, 31)}
+DAY = date(2026, 10, 12)
+ALWAYS = (date.min, date.max)
+
+Said = Fact[Any]
+
+
+def at(day: date, hour: int = 10) -> datetime:
+    return datetime.combine(day, time(hour), SHANGHAI)
+
+
+@dataclass
+class Facts:
+    """Makes facts as publishers do: numbered in their streams."""
+
+    numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def of(self, data: FactData, when: datetime | None = None) -> Said:
+        fact = Fact.of(data, time=when or at(DAY), actor=LEADER, jurisdiction=VILLAGE)
+        key = (data.TOPIC, data.stream_key)
+        self.numbers[key] += 1
+        return replace(fact, sequence=self.numbers[key], epoch=1, recorded_at=fact.time)
+
+    def assignment(self, officer: UUID = OFFICER, village: str = VILLAGE, **changes: Any) -> Said:
+        said = {
+            "assignment_id": new_id(),
+            "officer_id": officer,
+            "post": "village_auxiliary",
+            "role": "main",
+            "where": {"type": "village", "id": village},
+            "valid": {"from": date(2026, 1, 1)},
+        }
+        return self.of(personnel.AssignmentV1.model_validate(said | changes))
+
+    def officer(self, officer: UUID = OFFICER, name: str = "演示甲") -> Said:
+        said = {
+            "officer_id": officer,
+            "kind": "auxiliary",
+            "name": name,
+            "badge": "XF0001",
+            "employer": STATION,
+            "station": STATION,
+            "full_time": True,
+            "status": "active",
+            "account": "open",
+            "valid": {"from": date(2026, 1, 1)},
+        }
+        return self.of(personnel.OfficerV1.model_validate(said))
+
+    def division(self, code: str, name: str, level: str = "village") -> Said:
+        said = {"code": code, "name": name, "level": level, "valid": {"from": date(2020, 1, 1)}}
+        kind = {"village_kind": "village_committee"} if level == "village" else {}
+        return self.of(personnel.DivisionV1.model_validate(said | kind))
+
+    def binding(self, scheme: str = "wenquan", **changes: Any) -> Said:
+        said = {
+            "binding_id": new_id(),
+            "jurisdiction": "411622",
+            "scheme": scheme,
+            "version": "0" * 64,
+            "posts": ["village_auxiliary"],
+            "valid": {"from": date(2026, 1, 1)},
+        }
+        return self.of(personnel.SchemeBindingV1.model_validate(said | changes))
+
+    def group(self, kind: str, state: str = "effective", village: str = VILLAGE, **changes: Any) -> Said:
+        said = {
+            "group_id": new_id(),
+            "kind": kind,
+            "village": village,
+            "members": 8,
+            "trained_members": 8,
+            "state": state,
+            "valid": {"from": date(2025, 1, 1)},
+        }
+        return self.of(personnel.GroupV1.model_validate(said | changes))
+
+    def activity(self, kind: str, details: dict[str, Any] | None = None, **changes: Any) -> Said:
+        day = changes.pop("day", DAY)
+        officer = changes.pop("officer", OFFICER)
+        said = {
+            "activity_id": new_id(),
+            "author": officer,
+            "done_by": officer,
+            "village": VILLAGE,
+            "kind": kind,
+            "from": at(day),
+            "quantity": 1,
+            "unit": "time",
+            "details": details or {},
+        }
+        return self.of(fieldwork.ActivityRecordedV1.model_validate(said | changes), at(day))
+
+    def visit(self, house: str, **changes: Any) -> Said:
+        return self.activity("household_visit", {"purposes": ["safety"]}, unit="household", target_key=house, **changes)
+
+    def verified(self, recorded: Said, **changes: Any) -> Said:
+        said = {
+            "activity_id": recorded.data.activity_id,
+            "officer_id": recorded.data.done_by,
+            "verified_by": LEADER,
+            "verifier_org": STATION,
+            "method": "desk",
+            "quantity": recorded.data.quantity,
+            "true_situation": True,
+            "record_seen": True,
+            "signature_seen": True,
+            "effective": "yes",
+        }
+        return self.of(fieldwork.ActivityVerifiedV1.model_validate(said | changes), recorded.time)
+
+    def rejected(self, recorded: Said, cause: str = "recheck_failed") -> Said:
+        said = {
+            "activity_id": recorded.data.activity_id,
+            "officer_id": recorded.data.done_by,
+            "cause": cause,
+            "reason": "not_found",
+            "decided_by": LEADER,
+        }
+        return self.of(fieldwork.ActivityRejectedV1.model_validate(said), recorded.time)
+
+    def done(self, kind: str, details: dict[str, Any] | None = None, **changes: Any) -> list[Said]:
+        """An activity and its verification."""
+        recorded = self.activity(kind, details, **changes)
+        return [recorded, self.verified(recorded)]
+
+    def visits(self, number: int, **changes: Any) -> list[Said]:
+        visits = [self.visit(f"house-{house}", **changes) for house in range(number)]
+        return [fact for visit in visits for fact in (visit, self.verified(visit))]
+
+    def absence(self, day: date, state: str = "absent", revision: int = 1) -> Said:
+        said = {"officer_id": OFFICER, "day": day, "rostered": True, "state": state, "revision": revision}
+        return self.of(fieldwork.AttendanceJudgedV1.model_validate(said))
+
+    def presence(self, day: date, minutes: int, revision: int) -> Said:
+        said = {
+            "officer_id": OFFICER,
+            "assignment_id": UUID(int=9),
+            "day": day,
+            "village": VILLAGE,
+            "minutes_in_village": minutes,
+            "minutes_in_area": 0,
+            "longest_minutes": minutes,
+            "sessions": 1,
+            "open_sessions": 0,
+            "revision": revision,
+        }
+        return self.of(fieldwork.PresenceDayUpdatedV1.model_validate(said))
+
+    def tested(self, level: str = "familiar") -> Said:
+        said = {
+            "test_id": new_id(),
+            "officer_id": OFFICER,
+            "village": VILLAGE,
+            "level": level,
+            "assessor": LEADER,
+            "tested_on": DAY,
+        }
+        return self.of(fieldwork.KnowledgeTestedV1.model_validate(said))
+
+    def certificate(self, of: str, **changes: Any) -> Said:
+        said = {
+            "certificate_id": new_id(),
+            "village": VILLAGE,
+            "of": of,
+            "month": OCTOBER,
+            "certified_by": LEADER,
+            "certifier_org": STATION,
+            "state": "in_force",
+        }
+        return self.of(fieldwork.NothingCertifiedV1.model_validate(said | changes))
+
+    def report(self, kind: str, category: str, matter: UUID | None = None) -> Said:
+        said = {
+            "report_id": new_id(),
+            "matter_id": matter or new_id(),
+            "kind": kind,
+            "category": category,
+            "village": VILLAGE,
+            "reporter": OFFICER,
+            "source": "direct",
+            "noticed_at": at(DAY),
+            "reported_at": at(DAY, 11),
+            "in_time": "undecided",
+        }
+        return self.of(intel.ReportFiledV1.model_validate(said))
+
+    def acknowledged(self, filed: Said, step: str = "accepted") -> Said:
+        said = {"report_id": filed.data.report_id, "hop": 1, "org": STATION, "step": step, "by_named_person": True}
+        return self.of(intel.ReportAcknowledgedV1.model_validate(said))
+
+    def closed(self, filed: Said, outcome: str = "resolved", revision: int = 1) -> Said:
+        said = {
+            "report_id": filed.data.report_id,
+            "matter_id": filed.data.matter_id,
+            "outcome": outcome,
+            "truth": "true",
+            "closed_by": STATION,
+            "cooperated": [OFFICER],
+            "record_seen": True,
+            "revision": revision,
+        }
+        return self.of(intel.ReportClosedV1.model_validate(said))
+
+    def fire_hazards(self, number: int) -> list[Said]:
+        filed = [self.report("hazard", "fire") for _ in range(number)]
+        return [fact for report in filed for fact in (report, self.acknowledged(report))]
+
+    def all_else(self) -> list[Said]:
+        """Everything full but households (S-101), disputes (S-108) and instability (S-109)."""
+        facts = [
+            *self.done("publicity", {"topics": ["four_prevention"]}),
+            self.tested(),
+            self.group("patrol_team"),
+            *self.done("patrol", {"mode": "foot", "night": True}),
+            self.group("fire_team"),
+            *self.fire_hazards(2),
+        ]
+        for _ in range(5):
+            facts += self.done("site_check", {"object": "knives"})
+            facts += self.done("hazard", {"category": "traffic", "state": "rectified"}, matter_id=new_id())
+            facts += self.done("publicity", {"topics": ["law"]})
+        for _ in range(10):
+            facts += self.done("assistance", {"target_eligible": True})
+        return facts
+
+    def quiet_month(self, households: int = 20) -> list[Said]:
+        """V2: everything full, no dispute, no instability, both certified."""
+        certificates = [self.certificate("dispute"), self.certificate("instability")]
+        return [*self.visits(households), *self.all_else(), *certificates]
+
+
+@dataclass
+class World:
+    """Scoring with its database: facts go in by the handlers, sheets come out by the recompute."""
+
+    database: Database
+    facts: Facts = field(default_factory=Facts)
+    rubrics: Rubrics = field(default_factory=lambda: Rubrics(DEMO_SCHEMES))
+
+    officer: UUID = OFFICER
+
+    async def begin(self) -> None:
+        await self.hear(self.facts.officer(), self.facts.assignment(), self.facts.binding())
+
+    async def forget(self) -> None:
+        """No ledger and no sheets, as before the first fact; who is where stays known."""
+        async with self.database.unit() as unit:
+            await unit.connection.execute(text("TRUNCATE ledger_entry, sheet, opened_month, dirty_mark"))
+
+    async def hear(self, *facts: Said) -> None:
+        """Every topic's facts as one batch, in the order given, each batch committed on its own."""
+        by_topic: dict[str, list[Said]] = {}
+        for fact in facts:
+            by_topic.setdefault(fact.data.TOPIC, []).append(fact)
+        for topic, batch in by_topic.items():
+            async with self.database.unit() as unit:
+                assert await HANDLERS[topic](batch, unit) == ()
+
+    async def recompute(self) -> None:
+        """Score everybody who is marked, now."""
+        async with self.database.unit() as unit:
+            rows = await unit.connection.execute(text("DELETE FROM dirty_mark RETURNING officer_id, since, until"))
+            await Recompute(unit, self.rubrics).of([Mark(*row) for row in rows])
+
+    async def score(self, *facts: Said) -> StoredSheet:
+        """What October is worth once these facts are known."""
+        await self.hear(*facts)
+        await self.recompute()
+        return await self.sheet()
+
+    async def sheets(self, *officers: UUID) -> dict[Key, StoredSheet]:
+        async with self.database.unit() as unit:
+            return await sheets_of(unit.connection, officers or (OFFICER,))
+
+    async def sheet(self, officer: UUID = OFFICER) -> StoredSheet:
+        return (await self.sheets(officer))[(officer, "wenquan", date(2026, 10, 1))]
+
+    async def from_nothing(self, officers: Iterable[UUID] = (OFFICER,)) -> dict[Key, str]:
+        """Digests of what the ledger alone gives, nothing stored looked at."""
+        async with self.database.unit() as unit:
+            computed = await Recompute(unit, self.rubrics).computed([Mark(officer, *ALWAYS) for officer in officers])
+        return {key: sheet.digest for key, sheet in computed.items()}
+
+    async def digests(self) -> dict[Key, str]:
+        return {key: sheet.digest for key, sheet in (await self.sheets()).items()}
+
+    async def mark_everybody(self) -> None:
+        async with self.database.unit() as unit:
+            await mark_everybody(unit.connection)
+
+    async def rows(self, query: str) -> list[Any]:
+        async with self.database.unit() as unit:
+            return list((await unit.connection.execute(text(query))).all())
+
+
+def line(sheet: StoredSheet, item: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(line for line in sheet.content["lines"] if line["item"] == item)
+    return found
