@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,23 +17,34 @@ AT_ONCE = 3
 PAUSE = 0.3
 ROUNDS_WITHOUT_PROGRESS = 4
 LONGEST_WAIT = 60.0
+VERDICTS = "/v1/activities/verifications"
+
 
 @dataclass
 class Tally:
-    """What became of everything that was sent, each answer counted."""
+    """What became of everything that was sent: each answer counted, and the last word on each item."""
 
     batches: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    problems: Counter[str] = field(default_factory=Counter)
-    given_up: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    given_up: int = 0
 
-    def take(self, answers: Iterable[dict[str, Any]]) -> None:
+    def take(self, items: Sequence[Item], answers: Sequence[dict[str, Any]]) -> None:
         """Count the answers of one batch."""
         self.batches += 1
         for answer in answers:
             self.outcomes[answer["outcome"]] += 1
+            item_id = items[answer["index"]]["id"]
             if problem := answer.get("problem"):
-                self.problems[problem["code"]] += 1
+                self.refused[item_id] = problem["code"]
+            else:
+                self.kept.add(item_id)
+
+    def as_dict(self) -> dict[str, int]:
+        """For programs."""
+        outcomes = {name: self.outcomes[name] for name in ("created", "duplicate", "conflict", "rejected", "retryable")}
+        return {"batches": self.batches, **outcomes, "given_up": self.given_up}
 
 
 class Backend:
@@ -58,6 +69,20 @@ class Backend:
         await self._resend(late)
         await self._sync([self._month.clash.item])
 
+    def surprises(self) -> list[str]:
+        """Good items that were not kept, bad ones that were, and refusals with another code than they deserve."""
+        expected = {bad.item["id"]: bad.code for bad in self._month.bad}
+        good = {work.item["id"] for work in self._month.work}
+        clash = self._month.clash
+        refused = {id_: code for id_, code in self.phones.refused.items() if id_ not in self.phones.kept}
+        wrong = {id_: code for id_, code in refused.items() if expected.get(id_) != code}
+        return [
+            *(f"{id_} was not kept" for id_ in sorted(good - self.phones.kept)),
+            *(f"{id_} was kept" for id_ in sorted(self.phones.kept - good)),
+            *(f"{id_} was refused with {code}" for id_, code in sorted(wrong.items())),
+            *([] if self.phones.refused.get(clash.item["id"]) == clash.code else ["the clash was not seen"]),
+        ]
+
     async def _until_known(self, batch: list[Item]) -> list[Item]:
         """Before a new county's people are known nothing else is worth sending; what is still to be sent again."""
         left = await self._sync(batch)
@@ -74,12 +99,12 @@ class Backend:
             left = [item for part in chunks(late) for item in await self._sync(part)]
             rounds = rounds + 1 if len(left) == len(late) else 0
             late = left
-        self.phones.given_up = {item["id"] for item in late}
+        self.phones.given_up = len({item["id"] for item in late})
 
     async def _sync(self, batch: list[Item]) -> list[Item]:
         """Send one batch; the items to send again."""
         answer = await self._fieldwork.post("/v1/sync", {"items": batch})
-        self.phones.take(answer["items"])
+        self.phones.take(batch, answer["items"])
         return [batch[one["index"]] for one in answer["items"] if one["outcome"] == "retryable"]
 
     async def decide(self) -> None:
@@ -89,7 +114,7 @@ class Backend:
             of_head[verdict["verified_by"]["id"]].append(verdict)
 
         async def post(batch: list[Item]) -> None:
-            await self._leaders("/v1/activities/verifications", {"verdicts": batch})
+            await self._leaders(VERDICTS, batch)
 
         await _each([part for verdicts in of_head.values() for part in chunks(verdicts)], post)
         await self._overrule()
@@ -105,7 +130,7 @@ class Backend:
             "reason": "parties_still_in_dispute",
             "replaces": self._verdict_of[work.item["id"]],
         }
-        await self._leaders("/v1/activities/verifications", {"verdicts": [verdict]})
+        await self._leaders(VERDICTS, [verdict])
 
     async def certify(self) -> None:
         """Rosters of the month, and the stations' word for every covered village where nothing happened (A-202)."""
@@ -114,8 +139,8 @@ class Backend:
             for duty in self._month.roster
         ]
         certificates = [*self._certificates()]
-        await _each(chunks(rosters), lambda part: self._leaders("/v1/rosters", {"items": part}))
-        await _each(chunks(certificates), lambda part: self._leaders("/v1/certificates", {"items": part}))
+        await _each(chunks(rosters), lambda part: self._leaders("/v1/rosters", part))
+        await _each(chunks(certificates), lambda part: self._leaders("/v1/certificates", part))
 
     def _certificates(self) -> Iterable[Item]:
         covered = {person.place for person in self._month.county.auxiliaries}
@@ -132,10 +157,12 @@ class Backend:
         by = {"id": str(head.officer_id)}
         return {"id": certificate_id, "village": village, "of": of, "month": MONTH, "certified_by": by}
 
-    async def _leaders(self, path: str, body: dict[str, Any]) -> None:
-        answers = (await self._fieldwork.post(path, body))["items"]
-        self.leaders.take(answers)
+    async def _leaders(self, path: str, items: list[Item]) -> None:
+        name = "verdicts" if path == VERDICTS else "items"
+        answers = (await self._fieldwork.post(path, {name: items}))["items"]
+        self.leaders.batches += 1
         for one in answers:
+            self.leaders.outcomes[one["outcome"]] += 1
             if one["outcome"] not in ("created", "duplicate"):
                 raise Unexpected(f"{path}: {one}")
             if "verdict_id" in one:

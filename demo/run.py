@@ -17,8 +17,7 @@ from demo.flow import until_quiet
 from demo.loader import load_county
 from demo.month import Month, plan_month
 from demo.reports import file_reports, register_stations, until_closed
-from typing import Any as Result, Any
-collect: Any = None
+from demo.result import Result, collect
 from shared.security.dev_issuer import issue_token
 
 Progress = Callable[[str, Literal["running", "done", "failed"], str], None]
@@ -86,7 +85,7 @@ async def run(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
             check = await until_quiet(operator)
             tell(f"difference {check.difference}, duplicates {check.duplicates}")
         async with steps.step("result"):
-            return await collect(operator, worker, month, reports, check, steps.seconds)
+            return await collect(operator, worker, month, reports, check, scale)
 
 
 async def _work(steps: Steps, worker: Backend) -> None:

@@ -3,6 +3,8 @@
 import typer
 
 from services.cli.clean import clean_data
+from services.cli.keys import dev_keys, token
+from services.cli.late import OPERATE, LateGroup
 from services.cli.migrate import migrate
 from services.cli.names import SERVICES
 from services.cli.service import service_commands
@@ -10,11 +12,11 @@ from services.cli.topics import topics
 from services.cli.up import up
 
 _LAPTOP = "On one machine"
-_OPERATE = "Deploy and operate"
 _SERVICES = "One process of one service"
 
 app = typer.Typer(
     name="cunjing",
+    cls=LateGroup,
     help="""村警: who covers which village, what was done, what it is worth, and what must reach the police station.
 
     To look at it: `cunjing up` starts everything on this machine. To deploy it: `cunjing migrate` and `cunjing topics`
@@ -29,8 +31,10 @@ app = typer.Typer(
 
 app.command(rich_help_panel=_LAPTOP)(up)
 app.command(name="clean-data", rich_help_panel=_LAPTOP)(clean_data)
-app.command(rich_help_panel=_OPERATE)(migrate)
-app.command(rich_help_panel=_OPERATE)(topics)
+app.command(rich_help_panel=_LAPTOP)(token)
+app.command(name="dev-keys", rich_help_panel=_LAPTOP)(dev_keys)
+app.command(rich_help_panel=OPERATE)(migrate)
+app.command(rich_help_panel=OPERATE)(topics)
 for name, owns in SERVICES.items():
     app.add_typer(service_commands(name, owns), name=name, rich_help_panel=_SERVICES)
 

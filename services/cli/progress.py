@@ -51,11 +51,12 @@ class Progress:
             self._took[step] = now - self._started[step]
             self._steps[step] = (state, detail)
         if self._live is None and (state != "running" or detail):
-            self._console.print(self._line(step, state, detail))
+            self._console.print(self._line(step, state, detail), soft_wrap=True)
 
     def _line(self, step: str, state: State, detail: str) -> Text:
         mark, style = _MARKS.get(state, ("·", "yellow"))
-        return Text.assemble((mark, style), f" {step}  ", (f"{self._took[step]:.1f} s  ", "dim"), _short(state, detail))
+        took = "" if state == "running" else f"{self._took[step]:.1f} s  "
+        return Text.assemble((mark, style), f" {step}  ", (took, "dim"), _short(state, detail))
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -6,10 +6,8 @@ from importlib.util import find_spec
 from typing import Any
 
 import typer
-import uvicorn
 
 from services.cli.failures import told_in_words
-from shared.observability.logs import configure_logging
 from shared.settings import ServiceSettings
 
 
@@ -20,6 +18,8 @@ def service_commands(service: str, owns: str) -> typer.Typer:
     @commands.command()
     def api() -> None:
         """Serve the HTTP API until SIGTERM."""
+        import uvicorn
+
         settings = _settings(service)
         uvicorn.run(
             _app_module(service).create_app(settings),
@@ -42,6 +42,8 @@ def service_commands(service: str, owns: str) -> typer.Typer:
 
 def _settings(service: str) -> ServiceSettings:
     """Read the environment with the service's own settings class, where it has one."""
+    from shared.observability.logs import configure_logging
+
     own = f"services.{service}.settings"
     has_own = find_spec(own) is not None
     kind = getattr(importlib.import_module(own), f"{service.capitalize()}Settings") if has_own else ServiceSettings

@@ -12,21 +12,21 @@ from services.fieldwork.routes import router
 from services.fieldwork.service.days import mark_days_over, work_out_days
 from services.fieldwork.service.kinds import Kinds
 from shared.database.unit import Database
+from shared.messaging.api import service_api
 from shared.messaging.worker import Ticker, Worker
 from shared.security.vault import Vault
 from shared.settings import ServiceSettings
-from shared.web.api import create_api
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
     """The API on port 8102."""
-    return create_api(
-        service="fieldwork",
-        routers=[router],
+    return service_api(
         settings=settings,
         database=Database(settings.database_url),
+        versions=MIGRATIONS,
+        routers=[router],
         state={"vault": Vault.load(settings.encryption_keys), "kinds": Kinds(settings.schemes_dir)},
     )
 

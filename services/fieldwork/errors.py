@@ -190,7 +190,7 @@ class AlreadyDecided(Problem):
     def __init__(self, verdict_id: UUID, verdict: str, decided_at: datetime) -> None:
         super().__init__(
             "如确需更改,请另一人在 replaces 中写明现有结论的编号并给出原因",
-            verdict_id=verdict_id,
+            verdict_id=str(verdict_id),
             verdict=verdict,
             decided_at=decided_at,
         )

@@ -43,7 +43,7 @@ class StationClient:
         self._clock = clock
         # No redirects and no proxy from the environment: both lead to hosts that nobody has allowed.
         self._http = httpx.AsyncClient(
-            follow_redirects=True, trust_env=False, timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
+            follow_redirects=False, trust_env=False, timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
         )
 
     async def send(self, call: OrderCall) -> Attempt:

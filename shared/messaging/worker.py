@@ -123,7 +123,7 @@ class Worker:
             api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
         )
         server = uvicorn.Server(config)
-        server.capture_signals = nullcontext  # type: ignore[method-assign]  # the worker has its own
+        server.capture_signals = nullcontext  # type: ignore[assignment]  # the worker has its own
         await server.serve()
 
     async def _lag_is_small(self) -> str | None:

@@ -34,8 +34,8 @@ class SigningKeys:
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """The key with this id, or the only key there is for a token that names none."""
-        if self._is_stale(key_id):
-            async with self._loading:
+        if self._is_stale(key_id) or not self._holds(key_id):
+            async with self._loading:  # whoever has no key yet waits for the load that is under way
                 if self._is_stale(key_id):
                     await self._load()
         if not self._keys:
@@ -44,11 +44,14 @@ class SigningKeys:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)
 
+    def _holds(self, key_id: str | None) -> bool:
+        return bool(self._keys) if key_id is None else key_id in self._keys
+
     def _is_stale(self, key_id: str | None) -> bool:
         age = time.monotonic() - self._tried_at
         if not self._keys:
             return age > _SECONDS_WHILE_EMPTY
-        return age > (_SECONDS_KEPT if key_id is None or key_id in self._keys else _SECONDS_BETWEEN_LOADS)
+        return age > (_SECONDS_KEPT if self._holds(key_id) else _SECONDS_BETWEEN_LOADS)
 
     async def _load(self) -> None:
         self._tried_at = time.monotonic()

@@ -45,7 +45,8 @@ async def test_received_accepted_closed_each_leave_a_fact_and_a_trace(intel: Int
     timeline = (await intel.report(order["report_id"]))["timeline"]
     whats = [m["what"] for m in timeline]
     assert whats == ["noticed", "filed", "escalated", "ordered", "received", "accepted", "closed", "fed_back"]
-    assert [m["by"] for m in timeline][-4:] == ["测试派出所", "测试派出所", "测试派出所", "演示警员"]
+    assert [m["by"] for m in timeline][-4:] == ["测试派出所", "测试派出所", "测试派出所", None]
+    assert timeline[-1]["to"] == "演示警员"
 
 
 async def test_the_name_of_who_took_it_is_sealed_and_published_nowhere(intel: Intel, order: dict[str, Any]) -> None:

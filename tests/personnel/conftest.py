@@ -13,7 +13,8 @@ from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
 from shared.settings import ServiceSettings
 from tests.personnel.support import DEMO_DIVISIONS, FILES, Personnel
 
-KEPT = {"outbox_epoch"}
+TABLES = ", ".join(sorted(metadata.tables.keys() - {"outbox_epoch"}))
+WRITTEN = ("division", "outbox", "outbox_stream", "audit")
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,7 @@ async def running(
     )
     app, database = create_app(settings), Database(url)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://personnel") as client:
-        yield Personnel(client, database, keys)
+        yield Personnel(app, client, database, keys)
     await database.close()
     await app.state.database.close()
 
@@ -41,16 +42,32 @@ async def running(
 @pytest.fixture
 async def empty(running: Personnel) -> Personnel:
     """The API on a migrated database without a row."""
-    tables = ", ".join(sorted(metadata.tables.keys() - KEPT))
     async with running.database.engine.begin() as connection:
-        await connection.exec_driver_sql(f"TRUNCATE {tables}")
+        await connection.exec_driver_sql(f"TRUNCATE {TABLES}")
+    return running
+
+
+@pytest.fixture(scope="session")
+async def county(running: Personnel) -> Personnel:
+    """西华县's divisions imported once; what the import wrote is set aside."""
+    async with running.database.engine.begin() as connection:
+        await connection.exec_driver_sql(f"TRUNCATE {TABLES}")
+    for kind in FILES:
+        answer = await running.import_csv((DEMO_DIVISIONS / f"{kind}.csv").read_bytes(), kind)
+        assert answer.status_code == 200, answer.text
+    async with running.database.engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE SCHEMA county")
+        for table in WRITTEN:
+            await connection.exec_driver_sql(f"CREATE TABLE county.{table} AS SELECT * FROM public.{table}")
     return running
 
 
 @pytest.fixture
-async def personnel(empty: Personnel) -> Personnel:
-    """The API with 西华县's divisions imported."""
-    for kind in FILES:
-        answer = await empty.import_csv((DEMO_DIVISIONS / f"{kind}.csv").read_bytes(), kind)
-        assert answer.status_code == 200, answer.text
+async def personnel(county: Personnel, empty: Personnel) -> Personnel:
+    """The API with 西华县's divisions as imported."""
+    async with empty.database.engine.begin() as connection:
+        for table in WRITTEN:
+            await connection.exec_driver_sql(
+                f"INSERT INTO public.{table} OVERRIDING SYSTEM VALUE SELECT * FROM county.{table}"
+            )
     return empty

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from shared.database.unit import Database
@@ -29,6 +30,7 @@ Body = dict[str, Any]
 class Personnel:
     """The API, its database and the keys of its tokens."""
 
+    app: FastAPI
     client: httpx.AsyncClient
     database: Database
     keys: DevKeys

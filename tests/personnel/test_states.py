@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.ids import new_id
+from shared.security.dependencies import unprotected_routes
 from tests.personnel.support import (
     ALWAYS,
     COUNTY,
@@ -150,6 +151,7 @@ REFUSALS: list[tuple[str, Body, str]] = [
     ("organisations", {"serves": []}, "invalid_request"),
     ("areas", {"station": str(new_id())}, "personnel.unknown_organisation"),
     ("groups", {"trained_members": 13}, "invalid_request"),
+    ("groups", {"members": 3_000_000_000}, "invalid_request"),
 ]
 
 
@@ -224,6 +226,10 @@ async def test_a_county_may_refer_to_its_city_but_not_write_it(personnel: Person
 
     assert kept[0]["outcome"] == "created"
     assert changed.status_code == 404
+
+
+def test_every_route_declares_its_protection(personnel: Personnel) -> None:
+    assert unprotected_routes(personnel.app) == []
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

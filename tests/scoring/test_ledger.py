@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -78,8 +79,6 @@ async def test_a_later_revision_replaces_an_earlier_one_and_never_the_other_way_
 
 
 async def test_a_fact_of_an_earlier_epoch_never_replaces_one_of_a_restored_publisher(world: World) -> None:
-    from dataclasses import replace
-
     old = world.facts.group("patrol_team", "dissolved")
     new = world.facts.group("patrol_team", group_id=old.data.group_id)
 

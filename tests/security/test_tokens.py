@@ -1,5 +1,6 @@
 """Whose tokens are believed."""
 
+import asyncio
 import base64
 import json
 import os
@@ -172,6 +173,15 @@ async def test_keys_from_an_address_are_fetched_once_and_not_for_every_stranger(
     for number in range(3):
         with pytest.raises(TokenInvalid):
             await verifier.verify(signed(ensure_dev_keys(tmp_path / f"foreign{number}")))
+    assert asked == ["/keys"]
+
+
+async def test_requests_that_arrive_during_the_first_load_wait_for_it(
+    dev_keys: DevKeys, jwks_server: tuple[str, list[str]]
+) -> None:
+    address, asked = jwks_server
+    verifier = TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=SigningKeys(address))
+    assert all(await asyncio.gather(*(verifier.verify(signed(dev_keys)) for _ in range(5))))
     assert asked == ["/keys"]
 
 

@@ -96,7 +96,7 @@ class Certification:
         standing = await repository.in_force(self._unit.connection, set(left.values()))
         for index, matter in left.items():
             found = standing.get(matter)
-            named = {"certificate_id": found.id} if found else {}
+            named = {"certificate_id": str(found.id)} if found else {}
             entries[index].conflict(AlreadyCertified("如有误请先撤销现有证明", **named))
 
     def _fact(self, entry: Entry[Certificate], known: References) -> Fact[NothingCertifiedV1]:

@@ -172,7 +172,7 @@ class Verification:
     def _told(self, entry: Entry[Verdict]) -> dict[str, Any]:
         named: dict[str, Any] = {"activity_id": entry.item.activity_id} if entry.item else {}
         if entry.index in self._verdict_ids:
-            named["verdict_id"] = self._verdict_ids[entry.index]
+            named["verdict_id"] = str(self._verdict_ids[entry.index])
         return outcome_dict(entry, **named)
 
 

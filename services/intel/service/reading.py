@@ -96,13 +96,15 @@ def _timeline(moments: Sequence[Row], names: dict[UUID, str]) -> list[Moment]:
     shown = []
     for previous, moment in zip([None, *moments], moments, strict=False):
         since = previous and round((moment["at"] - previous["at"]).total_seconds(), 3)
-        by = moment["by_officer"] or moment["by_org"]
+        by, to = moment["by_officer"] or moment["by_org"], moment["to_org"]
+        if moment["what"] == "fed_back":  # the only entry that goes to an officer instead of coming from one
+            by, to = None, by
         shown.append(
             Moment(
                 at=moment["at"],
                 what=moment["what"],
                 by=by and names.get(by, str(by)),
-                to=moment["to_org"] and names.get(moment["to_org"], str(moment["to_org"])),
+                to=to and names.get(to, str(to)),
                 code=moment["code"],
                 seconds_since_previous=since,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from typing import Annotated
 
@@ -35,7 +36,7 @@ async def import_divisions(
     All or nothing: 422 names the bad lines.
     """
     # Halves of broken characters are found row by row, so that the answer can name the line.
-    lines = content.decode("utf-8", errors="surrogateescape").splitlines(keepends=True)
+    lines = list(io.StringIO(content.decode("utf-8", errors="surrogateescape"), newline=""))
     if len(lines) > CHUNK + 1:
         raise BadDivisionFile(f"一次至多 {CHUNK} 行,请分批提交,或用 cunjing import divisions 导入整个文件")
     return await DivisionImport(unit, who).run(lines, kind, valid_from)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.personnel.errors import IdMismatch
-from services.personnel.routes.dependencies import DivisionCode, InDivision, Reader, Writer, whole_states
+from services.personnel.routes.dependencies import InDivision, Reader, Writer, whole_states
 from services.personnel.rules.divisions import padded
 from services.personnel.schemas.answers import Batch, Outcome, Outcomes
 from services.personnel.schemas.items import ITEMS, DivisionItem, Item, OfficerItem
@@ -25,7 +25,6 @@ from shared.web.validation import fault_list
 
 PARTLY = 207
 CREATED = 201
-PADDED_ID = Annotated[DivisionCode, Path(alias="id")]
 
 
 def _routes(kind: type[Item]) -> APIRouter:

@@ -18,6 +18,7 @@ from shared.contracts.personnel import (
     GroupV1,
     OfficerV1,
     OrganisationV1,
+    Predecessor,
     SchemeBindingV1,
 )
 from shared.security.citizen import normal_citizen_number
@@ -60,6 +61,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 CitizenNumber = Annotated[str, AfterValidator(_citizen_number)]
 Phone = Annotated[str, StringConstraints(pattern=r"^1\d{10}$")]
 """A mobile number in mainland China."""
+Head = Annotated[int, Field(ge=0, le=100_000)]
+"""A number of people."""
 Places = Annotated[tuple[Code12, ...], Field(min_length=1, max_length=1000)]
 
 
@@ -98,6 +101,9 @@ class DivisionItem(DivisionV1, Item):
     FACT: ClassVar[type[FactData]] = DivisionV1
 
     name: Text
+    urban_rural: Annotated[str, StringConstraints(pattern=r"^\d{3}$")] | None = None
+    neighbours: Annotated[tuple[Code12, ...], Field(max_length=100)] = ()
+    predecessors: Annotated[tuple[Predecessor, ...], Field(max_length=100)] = ()
 
     @model_validator(mode="after")
     def _code_fits(self) -> Self:
@@ -132,6 +138,7 @@ class OrganisationItem(OrganisationV1, Item):
 
     name: Name
     serves: Places
+    official_code: Text | None = None
 
     @override
     def references(self) -> list[Ref]:
@@ -224,6 +231,9 @@ class GroupItem(GroupV1, Item):
     TABLE: ClassVar[str] = "prevention_group"
     FACT: ClassVar[type[FactData]] = GroupV1
 
+    members: Head
+    trained_members: Head
+
     @model_validator(mode="after")
     def _trained_are_members(self) -> Self:
         if self.trained_members > self.members:
@@ -250,6 +260,7 @@ class BindingItem(SchemeBindingV1, Item):
     jurisdiction: Annotated[str, Field(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$"), AfterValidator(normal_division)]
     scheme: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
     version: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    posts: Annotated[tuple[Text, ...], Field(min_length=1, max_length=20)]
 
     @override
     def references(self) -> list[Ref]:

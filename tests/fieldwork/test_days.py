@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shared.contracts.base import Period
+from shared.contracts.personnel import AreaV1, AssignmentV1, Where
+from shared.ids import foreign_id
+from tests.fieldwork.support import (
+    ALWAYS,
+    ASSIGNMENT,
+    AUXILIARY,
+    FAR_VILLAGE,
+    NEXT_VILLAGE,
+    OFFICER,
+    VILLAGE,
+    WORLD,
+    Fieldwork,
+    arrival,
+    assignment,
+    codes,
+    departure,
+    outcomes,
+    stay,
+)
+
+AREA_ASSIGNMENT = foreign_id("test", "area assignment")
+
+
+async def presence(fieldwork: Fieldwork) -> list[dict[str, Any]]:
+    await fieldwork.tick()
+    return await fieldwork.facts("presence")
+
+
+async def roster(fieldwork: Fieldwork, *days: str, **claims: Any) -> Any:
+    items = [{"officer": {"id": str(AUXILIARY)}, "day": day} for day in days]
+    return await fieldwork.post("/v1/rosters", {"items": items}, **claims)
+
+
+async def attendance(fieldwork: Fieldwork) -> list[tuple[str, str, int]]:
+    await fieldwork.tick()
+    return [(fact["day"], fact["state"], fact["revision"]) for fact in await fieldwork.facts("attendance")]
+
+
+async def test_a_stay_becomes_a_presence_day(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("09:00", "12:59"), *stay("14:00", "14:30"))
+    (fact,) = await presence(fieldwork)
+    assert fact["officer_id"] == str(AUXILIARY)
+    assert (fact["assignment_id"], fact["village"], fact["day"]) == (str(ASSIGNMENT), VILLAGE, "2026-10-19")
+    assert (fact["minutes_in_village"], fact["longest_minutes"], fact["sessions"]) == (269, 239, 2)
+    assert (fact["open_sessions"], fact["revision"]) == (0, 1)
+
+
+async def test_overlapping_stays_count_no_minute_twice(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("09:00", "11:00"), *stay("10:00", "12:00"), *stay("10:30", "10:45"))
+    (fact,) = await presence(fieldwork)
+    assert (fact["minutes_in_village"], fact["longest_minutes"], fact["sessions"]) == (180, 180, 1)
+
+
+async def test_a_minute_in_two_villages_belongs_to_the_stay_that_began_first(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("09:00", "11:00"), *stay("10:00", "12:00", village=NEXT_VILLAGE))
+    (fact,) = await presence(fieldwork)
+    assert (fact["minutes_in_village"], fact["minutes_in_area"]) == (120, 180)
+
+
+async def test_a_stay_over_midnight_is_split_at_shanghai_midnight(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("2026-10-18T22:00:00+08:00", "2026-10-19T01:30:00+08:00"))
+    days = {fact["day"]: fact["minutes_in_village"] for fact in await presence(fieldwork)}
+    assert days == {"2026-10-18": 120, "2026-10-19": 90}
+
+
+async def test_a_forgotten_departure_invents_nothing_and_may_still_come(fieldwork: Fieldwork) -> None:
+    came = arrival("2026-10-19T09:00:00+08:00")
+    await fieldwork.sync(came)
+    (fact,) = await presence(fieldwork)
+    assert (fact["minutes_in_village"], fact["sessions"], fact["open_sessions"]) == (0, 0, 1)
+    await fieldwork.sync(departure(came, "2026-10-19T10:00:00+08:00"))
+    (_, fact) = await presence(fieldwork)
+    assert (fact["minutes_in_village"], fact["sessions"], fact["open_sessions"], fact["revision"]) == (60, 1, 0, 2)
+
+
+async def test_nothing_is_published_when_nothing_changed(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("09:00", "11:00"))
+    await presence(fieldwork)
+    await fieldwork.sync(*stay("09:30", "10:00"), *stay("09:00", "10:00", village=FAR_VILLAGE))
+    assert len(await presence(fieldwork)) == 1
+
+
+async def test_a_stay_elsewhere_is_kept_and_not_counted(fieldwork: Fieldwork) -> None:
+    answer = await fieldwork.sync(*stay("09:00", "11:00", village=FAR_VILLAGE))
+    assert (outcomes(answer), answer.json()["items"][0]["outside_assignment"]) == (["created", "created"], True)
+    assert await presence(fieldwork) == []
+
+
+async def test_presence_waits_for_the_assignment_and_goes_back_with_it(blank: Fieldwork) -> None:
+    await blank.learn(*(data for data in WORLD if not isinstance(data, AssignmentV1)))
+    await blank.sync(*stay("09:00", "11:00"))
+    assert await presence(blank) == []
+    await blank.learn(assignment())
+    assert [fact["minutes_in_village"] for fact in await presence(blank)] == [120]
+    await blank.learn(assignment(since=date(2026, 10, 20)))
+    assert [(f["minutes_in_village"], f["revision"]) for f in await presence(blank)] == [(120, 1), (0, 2)]
+
+
+async def test_an_area_assignment_counts_all_villages_of_the_area(fieldwork: Fieldwork) -> None:
+    area = next(data for data in WORLD if isinstance(data, AreaV1))
+    place = Where(type="area", id=str(area.area_id))
+    posted = assignment(id=AREA_ASSIGNMENT).model_copy(
+        update={"officer_id": OFFICER, "where": place, "post": "community_officer"}
+    )
+    await fieldwork.learn(posted)
+    who = {"officer": {"id": str(OFFICER)}}
+    await fieldwork.sync(*stay("09:00", "10:00", **who), *stay("11:00", "12:00", village=FAR_VILLAGE, **who))
+    (fact,) = await presence(fieldwork)
+    assert (fact["area_id"], fact["minutes_in_area"]) == (str(area.area_id), 60)
+    assert "village" not in fact
+    await fieldwork.learn(area.model_copy(update={"villages": (*area.villages, FAR_VILLAGE)}))
+    assert [f["minutes_in_area"] for f in await presence(fieldwork)] == [60, 120]
+
+
+async def test_a_rostered_day_is_judged_once_it_is_over(fieldwork: Fieldwork) -> None:
+    answer = await roster(fieldwork, "2026-10-18", "2026-10-19", "2026-10-20")
+    assert (answer.status_code, outcomes(answer)) == (200, ["created"] * 3)
+    await fieldwork.sync(arrival("2026-10-19T09:00:00+08:00"))
+    assert await attendance(fieldwork) == [("2026-10-18", "absent", 1), ("2026-10-19", "present", 1)]
+    assert len(await attendance(fieldwork)) == 2
+    fieldwork.time.move(hours=3.9)
+    assert len(await attendance(fieldwork)) == 2
+    fieldwork.time.move(hours=0.2)
+    assert (await attendance(fieldwork))[2:] == [("2026-10-20", "absent", 1)]
+
+
+async def test_a_late_arrival_turns_absent_into_present(fieldwork: Fieldwork) -> None:
+    await roster(fieldwork, "2026-10-19")
+    await attendance(fieldwork)
+    await fieldwork.sync(arrival("2026-10-19T09:00:00+08:00"))
+    assert await attendance(fieldwork) == [("2026-10-19", "absent", 1), ("2026-10-19", "present", 2)]
+
+
+async def test_an_arrival_elsewhere_does_not_keep_the_day(fieldwork: Fieldwork) -> None:
+    await roster(fieldwork, "2026-10-19")
+    await fieldwork.sync(arrival("2026-10-19T09:00:00+08:00", village=FAR_VILLAGE))
+    assert await attendance(fieldwork) == [("2026-10-19", "absent", 1)]
+
+
+async def test_without_a_known_assignment_the_day_is_undecided(blank: Fieldwork) -> None:
+    await blank.learn(*(data for data in WORLD if not isinstance(data, AssignmentV1)))
+    await roster(blank, "2026-10-19")
+    assert await attendance(blank) == [("2026-10-19", "undecided", 1)]
+    await blank.learn(assignment())
+    assert await attendance(blank) == [("2026-10-19", "undecided", 1), ("2026-10-19", "absent", 2)]
+
+
+async def test_a_roster_day_is_entered_once(fieldwork: Fieldwork) -> None:
+    assert outcomes(await roster(fieldwork, "2026-10-19", "2026-10-19")) == ["created", "duplicate"]
+    assert outcomes(await roster(fieldwork, "2026-10-19")) == ["duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        ({"officer": {"badge": "nobody"}, "day": "2026-10-19"}, "fieldwork.officer_unknown_yet"),
+        ({"officer": {"badge": "F001"}, "day": "soon"}, "fieldwork.invalid_item"),
+        (None, "fieldwork.invalid_item"),
+    ],
+)
+async def test_a_bad_roster_item_is_told(fieldwork: Fieldwork, item: Any, code: str) -> None:
+    assert codes(await fieldwork.post("/v1/rosters", {"items": [item]})) == [code]
+
+
+async def test_another_county_does_not_roster_our_officers(fieldwork: Fieldwork) -> None:
+    assert codes(await roster(fieldwork, "2026-10-19", division="411623")) == ["fieldwork.outside_jurisdiction"]
+
+
+def test_the_assignments_of_these_tests_are_open_ended() -> None:
+    assert Period(since=date(2020, 1, 1)) == ALWAYS

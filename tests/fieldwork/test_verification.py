@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.ids import new_id
+from tests.fieldwork.support import (
+    AUXILIARY,
+    COUNTY_LEADER,
+    DEPUTY,
+    FAR_STATION,
+    FAR_VILLAGE,
+    LEADER,
+    NEXT_VILLAGE,
+    OFFICER,
+    STATION,
+    STRANGER,
+    Fieldwork,
+    codes,
+    outcomes,
+    rejection,
+    verdict,
+    visit,
+)
+
+
+def verdict_id(answer: Any) -> str:
+    return str(answer.json()["items"][0]["verdict_id"])
+
+
+async def test_a_verified_activity_is_published_for_who_did_it(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    answer = await fieldwork.decide(verdict(item, quantity="2"))
+    assert (answer.status_code, outcomes(answer)) == (200, ["created"])
+    (fact,) = await fieldwork.facts("verified")
+    assert (fact["activity_id"], fact["officer_id"], fact["quantity"]) == (item["id"], str(AUXILIARY), "2")
+    assert (fact["verified_by"], fact["verifier_org"]) == (str(LEADER), str(STATION))
+    view = (await fieldwork.get(f"/v1/activities/{item['id']}")).json()
+    assert (view["state"], view["verdict_id"]) == ("verified", verdict_id(answer))
+
+
+async def test_a_verdict_without_a_quantity_counts_what_was_entered(fieldwork: Fieldwork) -> None:
+    await fieldwork.decide(verdict(await fieldwork.recorded()))
+    assert [fact["quantity"] for fact in await fieldwork.facts("verified")] == ["3"]
+
+
+async def test_the_same_verdict_again_is_a_duplicate(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    first = await fieldwork.decide(verdict(item))
+    again = await fieldwork.decide(verdict(item))
+    assert (again.status_code, outcomes(again), verdict_id(again)) == (200, ["duplicate"], verdict_id(first))
+    assert len(await fieldwork.facts("verified")) == 1
+
+
+async def test_nobody_verifies_his_own_work(fieldwork: Fieldwork) -> None:
+    entered = await fieldwork.recorded(officer={"id": str(LEADER)}, done_by={"id": str(AUXILIARY)})
+    done = await fieldwork.recorded(done_by={"id": str(LEADER)})
+    answer = await fieldwork.decide(verdict(entered), verdict(done))
+    assert codes(answer) == ["fieldwork.verifier_is_author"] * 2
+    assert answer.json()["items"][0]["problem"]["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("by", "allowed"), [(LEADER, True), (COUNTY_LEADER, True), (STRANGER, False), (AUXILIARY, False)]
+)
+async def test_the_villages_station_and_the_county_verify(fieldwork: Fieldwork, by: UUID, allowed: bool) -> None:
+    item = await fieldwork.recorded(officer={"id": str(OFFICER)})
+    answer = await fieldwork.decide(verdict(item, by))
+    # The auxiliary belongs to the station; only its own work is barred.
+    expected = allowed or by == AUXILIARY
+    assert codes(answer) == [None if expected else "fieldwork.not_the_station"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"quantity": "4"}, "fieldwork.quantity_above_claimed"),
+        ({"replaces": str(new_id())}, "fieldwork.nothing_to_replace"),
+        ({"verified_by": {"badge": "nobody"}}, "fieldwork.officer_unknown_yet"),
+        ({"activity_id": str(new_id())}, "fieldwork.activity_not_found"),
+        ({"verdict": "maybe"}, "fieldwork.invalid_item"),
+        ({"method": "guess"}, "fieldwork.invalid_item"),
+        ({"reason": "电话13812345678"}, "fieldwork.invalid_item"),
+    ],
+)
+async def test_a_bad_verdict_spoils_no_other(fieldwork: Fieldwork, changes: dict[str, Any], code: str) -> None:
+    good, bad = await fieldwork.recorded(), await fieldwork.recorded()
+    answer = await fieldwork.decide(verdict(bad) | changes, verdict(good))
+    assert (answer.status_code, codes(answer)) == (207, [code, None])
+    assert [fact["activity_id"] for fact in await fieldwork.facts("verified")] == [good["id"]]
+    assert "13812345678" not in answer.text
+
+
+async def test_a_verdict_is_replaced_by_another_person_with_a_reason(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    first = verdict_id(await fieldwork.decide(verdict(item)))
+    assert codes(await fieldwork.decide(rejection(item, DEPUTY))) == ["fieldwork.already_decided"]
+    assert codes(await fieldwork.decide(rejection(item, LEADER, replaces=first))) == ["fieldwork.replacer_is_verifier"]
+    second = await fieldwork.decide(rejection(item, DEPUTY, replaces=first, cause="recheck_failed"))
+    assert outcomes(second) == ["created"]
+    back = verdict(item, LEADER, replaces=verdict_id(second))
+    assert codes(await fieldwork.decide(back)) == ["fieldwork.reason_required"]
+    assert outcomes(await fieldwork.decide(back | {"reason": "record_found"})) == ["created"]
+    assert (await fieldwork.names())[1:] == ["activity_verified", "activity_rejected", "activity_verified"]
+    history = (await fieldwork.get(f"/v1/activities/{item['id']}")).json()["history"]
+    assert [(row["verdict"], row["decided_by"]) for row in history] == [
+        ("verify", str(LEADER)),
+        ("reject", str(DEPUTY)),
+        ("verify", str(LEADER)),
+    ]
+
+
+async def test_of_two_verdicts_at_once_the_second_is_told_of_the_first(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    answers = await asyncio.gather(fieldwork.decide(verdict(item, LEADER)), fieldwork.decide(rejection(item, DEPUTY)))
+    won, lost = sorted(answers, key=lambda answer: answer.status_code)
+    assert (outcomes(won), outcomes(lost)) == (["created"], ["conflict"])
+    problem = lost.json()["items"][0]["problem"]
+    assert (problem["status"], problem["code"]) == (409, "fieldwork.already_decided")
+    assert problem["verdict_id"] == verdict_id(won)
+    assert problem["decided_at"].startswith("2026-10-20T12:00:00")
+    assert len(await fieldwork.names()) == 2
+
+
+async def test_two_verdicts_on_one_activity_in_one_batch_are_not_both_kept(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    answer = await fieldwork.decide(verdict(item, LEADER), verdict(item, LEADER), rejection(item, DEPUTY))
+    assert outcomes(answer) == ["created", "duplicate", "conflict"]
+
+
+async def test_a_superseded_activity_gets_no_verdict(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    await fieldwork.decide(verdict(item))
+    await fieldwork.recorded(supersedes=item["id"])
+    assert (await fieldwork.names())[2:] == ["activity_recorded", "activity_rejected"]
+    assert codes(await fieldwork.decide(verdict(item, DEPUTY))) == ["fieldwork.superseded"]
+
+
+async def test_verifying_for_others_needs_the_scope(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    own = {"scopes": ["fieldwork:verify"], "officer_id": LEADER}
+    assert codes(await fieldwork.decide(verdict(item, DEPUTY), **own)) == ["act_as_required"]
+    assert outcomes(await fieldwork.decide(verdict(item, LEADER), **own)) == ["created"]
+
+
+async def test_restricted_work_exists_only_for_the_cleared(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded(
+        kind="key_person_visit", unit="person", details={}, with_officer={"id": str(OFFICER)}, note="重点对象情况"
+    )
+    address = f"/v1/activities/{item['id']}"
+    assert (await fieldwork.get(address)).status_code == 404
+    assert codes(await fieldwork.decide(verdict(item))) == ["fieldwork.activity_not_found"]
+    waiting = f"/v1/stations/{STATION}/waiting"
+    assert (await fieldwork.get(waiting)).json()["items"] == []
+    assert (await fieldwork.get(address, clearance="restricted")).json()["note"] == "重点对象情况"
+    assert len((await fieldwork.get(waiting, clearance="restricted")).json()["items"]) == 1
+    (read,) = await fieldwork.rows("SELECT object FROM audit WHERE action = 'fieldwork.read_restricted'")
+    assert read.object == item["id"]
+
+
+async def test_a_note_is_shown_to_who_needs_to_know(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded(note="邻里情况")
+    address = f"/v1/activities/{item['id']}"
+    assert (await fieldwork.get(address, scopes=["fieldwork:read"])).json()["note"] is None
+    assert (await fieldwork.get(address, scopes=["fieldwork:read"], officer_id=AUXILIARY)).json()["note"] == "邻里情况"
+    assert (await fieldwork.get(address)).json()["note"] == "邻里情况"
+    assert all("note" not in fact for fact in await fieldwork.facts())
+
+
+async def test_a_station_sees_what_waits_for_it_page_by_page(fieldwork: Fieldwork) -> None:
+    items = [visit(**{"from": f"2026-10-20T0{hour}:00:00+08:00"}) for hour in (3, 1, 2)]
+    elsewhere = visit(village=FAR_VILLAGE)
+    await fieldwork.sync(*items, visit(village=NEXT_VILLAGE), elsewhere)
+    await fieldwork.decide(verdict(items[2]))
+    first = (await fieldwork.get(f"/v1/stations/{STATION}/waiting?limit=2")).json()
+    second = (await fieldwork.get(f"/v1/stations/{STATION}/waiting?limit=2&after={first['next']}")).json()
+    assert [item["id"] for item in first["items"]] == [items[1]["id"], items[0]["id"]]
+    assert [item["village"] for item in second["items"]] == [NEXT_VILLAGE]
+    assert second["next"] is None
+    # A station without areas answers for the villages of the township it serves.
+    far = (await fieldwork.get(f"/v1/stations/{FAR_STATION}/waiting")).json()["items"]
+    assert [(item["id"], item["outside_assignment"]) for item in far] == [(elsewhere["id"], True)]
+
+
+async def test_a_station_elsewhere_does_not_exist(fieldwork: Fieldwork) -> None:
+    assert (await fieldwork.get(f"/v1/stations/{STATION}/waiting", division="411623")).status_code == 404
+    assert (await fieldwork.get(f"/v1/stations/{STATION}/waiting?after=junk")).status_code == 400

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from services.cli.imports import app
+from tests.personnel.support import DEMO_DIVISIONS, Personnel
+
+HEADER = "code,name\n"
+
+
+async def run(personnel: Personnel, file: Path, kind: str) -> Result:
+    """The command in a thread, for it starts a loop of its own."""
+    arguments = ["divisions", str(file), "--kind", kind, "--valid-from", "2023-06-30"]
+    env = {"CUNJING_PERSONNEL_DATABASE_URL": personnel.database.url}
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments, env=env)
+
+
+async def test_a_compressed_file_is_imported_as_published(empty: Personnel, tmp_path: Path) -> None:
+    file = tmp_path / "provinces.csv.gz"
+    file.write_bytes(gzip.compress((DEMO_DIVISIONS / "provinces.csv").read_bytes()))
+
+    first, again = await run(empty, file, "provinces"), await run(empty, file, "provinces")
+
+    assert '"created":1' in first.stdout
+    assert '"unchanged":1' in again.stdout
+    assert [fact["code"] for fact in await empty.facts("personnel.division")] == ["410000000000"]
+    (who, _) = await empty.rows("SELECT subject FROM audit")
+    assert who["subject"].startswith("cli:")
+
+
+async def test_a_bad_row_is_named_and_nothing_is_kept(empty: Personnel, tmp_path: Path) -> None:
+    file = tmp_path / "provinces.csv"
+    file.write_text(f"{HEADER}41,河南省\n4x,错\n", encoding="utf-8")
+
+    result = await run(empty, file, "provinces")
+
+    assert result.exit_code == 1
+    assert "第 3 行:code 应为 2 位数字" in result.stderr
+    assert await empty.rows("SELECT 1 FROM division") == []
+
+
+async def test_a_cut_off_file_is_told_in_words(empty: Personnel, tmp_path: Path) -> None:
+    file = tmp_path / "provinces.csv.gz"
+    file.write_bytes(gzip.compress(f"{HEADER}41,河南省\n".encode())[:-9])
+
+    result = await run(empty, file, "provinces")
+
+    assert (result.exit_code, "Traceback" in result.stderr) == (1, False)
+    assert await empty.rows("SELECT 1 FROM division") == []
