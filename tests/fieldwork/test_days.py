@@ -1,15 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any
 
 import pytest
 
-from shared.contracts.base import Period
+from services.fieldwork.service.days import work_out_days
 from shared.contracts.personnel import AreaV1, AssignmentV1, Where
 from shared.ids import foreign_id
 from tests.fieldwork.support import (
-    ALWAYS,
     ASSIGNMENT,
     AUXILIARY,
     FAR_VILLAGE,
@@ -151,6 +151,19 @@ async def test_without_a_known_assignment_the_day_is_undecided(blank: Fieldwork)
     assert await attendance(blank) == [("2026-10-19", "undecided", 1)]
     await blank.learn(assignment())
     assert await attendance(blank) == [("2026-10-19", "undecided", 1), ("2026-10-19", "absent", 2)]
+
+
+async def test_two_workers_and_many_phones_at_once_end_with_the_right_minutes(fieldwork: Fieldwork) -> None:
+    async def work() -> None:
+        for _ in range(20):
+            async with fieldwork.database.unit() as unit:
+                await work_out_days(unit)
+
+    stays = [stay(f"{hour:02}:00", f"{hour:02}:30") for hour in range(6, 18)]
+    await asyncio.gather(work(), work(), *(fieldwork.sync(*pieces) for pieces in stays))
+    facts = await presence(fieldwork)
+    assert [fact["revision"] for fact in facts] == list(range(1, len(facts) + 1))
+    assert (facts[-1]["minutes_in_village"], facts[-1]["sessions"]) == (12 * 30, 12)
 
 
 async def test_a_roster_day_is_entered_once(fieldwork: Fieldwork) -> None:

@@ -77,8 +77,10 @@ async def test_a_kind_corrected_by_hand_survives_the_next_import(personnel: Pers
     corrected = (await personnel.facts("personnel.division", "411622101201"))[0] | {"village_kind": "similar"}
     assert (await personnel.put("/v1/divisions/411622101201", corrected)).json()["outcome"] == "changed"
 
-    await personnel.import_csv((DEMO_DIVISIONS / "villages.csv").read_bytes(), "villages")
+    same = await personnel.import_csv((DEMO_DIVISIONS / "villages.csv").read_bytes(), "villages")
+    renamed = await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages")
 
+    assert (same.json()["changed"], renamed.json()["changed"]) == (0, 1)
     last = (await personnel.facts("personnel.division", "411622101201"))[-1]
     assert (last["village_kind"], last["kind_corrected"]) == ("similar", True)
     assert (await personnel.get("/v1/divisions/411622101201")).json()["kind_derived"] is False

@@ -33,7 +33,7 @@ from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.database.unit import Unit
 from shared.ids import new_id
-from shared.observability.redaction import redact_value
+from shared.observability.redaction import redact
 from shared.security.vault import Vault
 from shared.web.problems import Problem
 
@@ -86,7 +86,8 @@ class Activities:
         fitting = next((kind for kind in found if not _misfits(item, kind)), None)
         if fitting is None:
             raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=_misfits(item, found[0]))
-        if redact_value(item.details) != item.details:
+        details = _json(item.details)
+        if redact(details) != details:
             raise PersonalData("请删去明细中的身份证号和手机号")
         return fitting
 
@@ -121,8 +122,8 @@ class Activities:
             item.group_id,
             item.room_id,
             item.task_id,
-            orjson.dumps(item.details).decode(),
-            orjson.dumps([piece.__dict__ for piece in item.evidence]).decode(),
+            _json(item.details),
+            _json([piece.__dict__ for piece in item.evidence]),
             item.supersedes,
             item.note and self._vault.seal(item.note),
             kind.classification,
@@ -172,6 +173,10 @@ class Activities:
         ]
         await changes.append(self._unit.connection, made, self._unit.now)
         self._unit.outbox.add(*(_superseded(row, self._unit) for row in replaced))
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _superseded(row: Any, unit: Unit) -> Fact[ActivityRejectedV1]:

@@ -102,7 +102,7 @@ class WholeStates:
         for ref in item.references():
             if ref == item.ref:
                 return RefersToItself("请改为引用另一条记录")
-            if ref not in known:
+            if ref not in known or not self._related(known[ref].jurisdiction):
                 kind, id = ref
                 return UNKNOWN[kind]("请先登记它,或核对编号与辖区", reference={"kind": kind, "id": id})
         return self._misplaced(item, known) or _outside_service(item, known)

@@ -109,7 +109,7 @@ async def sheet_of_day(
 def touching(division: str) -> ColumnElement[bool]:
     """SQL condition: one of the sheet's villages lies in the division."""
     village = func.unnest(sheet.c.villages).column_valued("village")
-    return exists(select(1).select_from(village).where(within(village, division)))
+    return exists(select(literal(1)).where(within(village, division)).correlate(sheet))
 
 
 async def save_sheets(connection: AsyncConnection, sheets: Sequence[StoredSheet], now: datetime) -> None:
