@@ -35,7 +35,6 @@ def create_worker(settings: ServiceSettings) -> Worker:
     """Relay, consumers of the reference topics, presence and attendance."""
     return Worker(
         settings=settings,
-        service="fieldwork",
         database=Database(settings.database_url),
         versions=MIGRATIONS,
         handlers=handlers(),

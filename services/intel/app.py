@@ -49,7 +49,6 @@ def create_worker(settings: IntelSettings) -> Worker:
 
     return Worker(
         settings=settings,
-        service="intel",
         database=database,
         versions=MIGRATIONS,
         handlers={**reference_handlers("intel"), ActivityRecordedV1.TOPIC: activity_handler(playbooks)},

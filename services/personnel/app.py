@@ -29,4 +29,4 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
 def create_worker(settings: ServiceSettings) -> Worker:
     """The relay; personnel reads nobody's facts."""
-    return Worker(settings=settings, service="personnel", database=Database(settings.database_url), versions=MIGRATIONS)
+    return Worker(settings=settings, database=Database(settings.database_url), versions=MIGRATIONS)

@@ -45,7 +45,6 @@ def create_worker(settings: ServiceSettings) -> Worker:
 
     return Worker(
         settings=settings,
-        service="scoring",
         database=Database(settings.database_url),
         versions=MIGRATIONS,
         handlers=HANDLERS,

@@ -44,7 +44,7 @@ _BACKLOG = text(
 )
 _HORIZON = text(
     """
-    SELECT (SELECT last_value FROM outbox_id_seq) AS last_id,
+    SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq) AS last_id,
            pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction
     """

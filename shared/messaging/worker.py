@@ -63,7 +63,6 @@ class Worker:
     """Everything one service does in the background."""
 
     settings: ServiceSettings
-    service: str
     database: Database
     versions: Path
     handlers: Mapping[str, Handler] = field(default_factory=dict)
@@ -73,7 +72,7 @@ class Worker:
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""
-        configure_logging(self.service, self.settings.log_level)
+        configure_logging(self.settings.service, self.settings.log_level)
         await self._require_schema()
         await check_topics(self.settings.kafka_bootstrap_servers, self.handlers)
         parts = {asyncio.create_task(run, name=name) for name, run in (await self._parts()).items()}
@@ -87,12 +86,12 @@ class Worker:
 
     async def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         bootstrap = self.settings.kafka_bootstrap_servers
-        relay = Relay(await owning_connection(self.database.url, _connection_lost), bootstrap, self.service)
+        relay = Relay(await owning_connection(self.database.url, _connection_lost), bootstrap, self.settings.service)
         parts: dict[str, Coroutine[Any, Any, None]] = {"relay": relay.run(), "health": self._serve_health()}
         if self.handlers:
             connection = await owning_connection(self.database.url, _connection_lost)
-            topics = subscriptions(self.service, self.handlers)
-            self._consumer = Consumer(connection, bootstrap, self.service, topics, self.database.clock)
+            topics = subscriptions(self.settings.service, self.handlers)
+            self._consumer = Consumer(connection, bootstrap, self.settings.service, topics, self.database.clock)
             parts |= {"consumer": self._consumer.run(), "hint": self._consumer.progress.hint_for_ever()}
         parts |= {ticker.name: self._tick_for_ever(ticker) for ticker in self.tickers}
         return parts | {loop.name: loop.run() for loop in self.loops}
@@ -113,12 +112,12 @@ class Worker:
     async def _require_schema(self) -> None:
         async with self.database.engine.connect() as connection:
             await require_version(connection)
-            if problem := await schema_problem(connection, self.service, self.versions):
+            if problem := await schema_problem(connection, self.settings.service, self.versions):
                 sys.exit(problem)
 
     async def _serve_health(self) -> None:
         checks = {**readiness(self.settings, self.database, self.versions), "lag": self._lag_is_small}
-        api = create_api(service=self.service, routers=[], settings=self.settings, readiness=checks)
+        api = create_api(service=self.settings.service, routers=[], settings=self.settings, readiness=checks)
         config = uvicorn.Config(
             api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -249,6 +250,12 @@ class Fieldwork:
 
     async def certify(self, *items: Any, **claims: Any) -> httpx.Response:
         return await self.post("/v1/certificates", {"items": list(items)}, **claims)
+
+    async def until_blocked(self, request: asyncio.Task[httpx.Response]) -> None:
+        """Wait until a request waits for a lock that the test holds; one that does not wait fails the test."""
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not await self.rows(query):
+            assert not request.done(), "the request waited for nothing"
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
         async with self.database.engine.connect() as connection:

@@ -3,8 +3,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from services.fieldwork.repository import changes
+from services.fieldwork.repository.changes import Change
+from shared.ids import new_id
 from tests.fieldwork.support import (
     FAR_VILLAGE,
+    VILLAGE,
     Fieldwork,
     arrival,
     certificate,
@@ -57,6 +61,17 @@ async def test_a_township_sees_its_own_part_and_a_city_says_which_county(fieldwo
     unsaid = await fieldwork.get("/v1/changes", division="4116")
     assert (unsaid.status_code, unsaid.json()["code"]) == (422, "fieldwork.county_required")
     assert (await fieldwork.get("/v1/changes?county=411623")).status_code == 404
+
+
+async def test_a_change_is_visible_only_after_all_before_it(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(visit())
+    async with fieldwork.database.unit() as unit:
+        await changes.append(unit.connection, [Change(VILLAGE, "activity", new_id(), "recorded")], unit.now)
+        later = asyncio.create_task(fieldwork.sync(visit()))
+        await fieldwork.until_blocked(later)
+        assert (await feed(fieldwork))["next"] == 1
+    assert outcomes(await later) == ["created"]
+    assert [item["position"] for item in (await feed(fieldwork))["items"]] == [1, 2, 3]
 
 
 async def test_eight_writers_at_once_lose_nothing(fieldwork: Fieldwork) -> None:

@@ -185,7 +185,3 @@ async def test_a_bad_roster_item_is_told(fieldwork: Fieldwork, item: Any, code: 
 
 async def test_another_county_does_not_roster_our_officers(fieldwork: Fieldwork) -> None:
     assert codes(await roster(fieldwork, "2026-10-19", division="411623")) == ["fieldwork.outside_jurisdiction"]
-
-
-def test_the_assignments_of_these_tests_are_open_ended() -> None:
-    assert Period(since=date(2020, 1, 1)) == ALWAYS

@@ -6,9 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from services.fieldwork.service.verification import Verification
 from shared.ids import new_id
+from shared.security.principal import Principal
+from shared.security.vault import Vault
 from tests.fieldwork.support import (
     AUXILIARY,
+    COUNTY,
     COUNTY_LEADER,
     DEPUTY,
     FAR_STATION,
@@ -115,12 +119,18 @@ async def test_a_verdict_is_replaced_by_another_person_with_a_reason(fieldwork: 
 
 async def test_of_two_verdicts_at_once_the_second_is_told_of_the_first(fieldwork: Fieldwork) -> None:
     item = await fieldwork.recorded()
-    answers = await asyncio.gather(fieldwork.decide(verdict(item, LEADER)), fieldwork.decide(rejection(item, DEPUTY)))
-    won, lost = sorted(answers, key=lambda answer: answer.status_code)
-    assert (outcomes(won), outcomes(lost)) == (["created"], ["conflict"])
-    problem = lost.json()["items"][0]["problem"]
+    who = Principal("backend", frozenset(("act-as",)), COUNTY, "internal", None)
+    async with fieldwork.database.unit() as unit:
+        (first,) = await Verification(unit, who, Vault.load(fieldwork.keys.encryption_keys_path)).decide(
+            [verdict(item)]
+        )
+        second = asyncio.create_task(fieldwork.decide(rejection(item, DEPUTY)))
+        await fieldwork.until_blocked(second)
+    answer = await second
+    assert (first["outcome"], outcomes(answer)) == ("created", ["conflict"])
+    problem = answer.json()["items"][0]["problem"]
     assert (problem["status"], problem["code"]) == (409, "fieldwork.already_decided")
-    assert problem["verdict_id"] == verdict_id(won)
+    assert problem["verdict_id"] == first["verdict_id"]
     assert problem["decided_at"].startswith("2026-10-20T12:00:00")
     assert len(await fieldwork.names()) == 2
 
