@@ -56,10 +56,15 @@ class CountCheck:
         """Facts that came to a reader again and changed nothing."""
         return sum(count.duplicates for count in self.counts)
 
-    def as_dict(self) -> dict[str, Any]:
+    def rows(self) -> list[dict[str, Any]]:
         """For programs."""
-        counts = [asdict(count) | {"difference": count.difference} for count in self.counts]
-        return {"difference": self.difference, "duplicates": self.duplicates, "counts": counts}
+        return [asdict(count) | {"difference": count.difference} for count in self.counts]
+
+    def __str__(self) -> str:
+        open_counts = [
+            f"{c.topic} {c.reader} {c.published}/{c.applied}" for c in self.counts if c.difference or c.stuck
+        ]
+        return f"difference {self.difference}; still to publish {self.waiting}; {', '.join(open_counts)}"
 
 
 async def until_quiet(services: Mapping[str, Api]) -> CountCheck:

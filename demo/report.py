@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -63,7 +63,7 @@ def _scoreboard(board: Json) -> Iterator[RenderableType]:
 
 def _rank(rank: Json) -> Sequence[str]:
     villages = "、".join(village["name"] or village["code"] for village in rank["villages"])
-    grade = "、".join(rank["vetoes"]) or rank["grade"] or "待定"
+    grade = " ".join([rank["grade"] or "待定", *rank["vetoes"]])
     return str(rank["rank"]), rank["officer"]["name"], villages, rank["total"], grade
 
 
@@ -73,8 +73,10 @@ def _sheet(sheet: Json) -> Iterator[RenderableType]:
     for line in sheet["lines"]:
         table.add_row(*_line(line), end_section=True)
     yield table
-    if sheet["withheld"]:
-        yield Text("待明确:" + ";".join(f"{point['rule']} {point['what']}" for point in sheet["withheld"]))
+    remarks = [hint["text"] for hint in sheet["warnings"]]
+    remarks += [f"待明确 {point['rule']} {point['what']}" for point in sheet["withheld"]]
+    if remarks:
+        yield Text("注:" + ";".join(remarks))
 
 
 def _line(line: Json) -> Sequence[RenderableType]:
@@ -99,8 +101,14 @@ def _facts(facts: Sequence[Json]) -> Iterator[Text]:
 
 
 def _fact(fact: Json) -> str:
-    worth = f"{fact['points']}分" if fact["points"] is not None else f"不计:{fact['reason'] or fact['why']}"
-    return f"  {fact['day']} {worth} 事实 {'、'.join(id[:8] for id in fact['facts'])}"
+    # A UUIDv7 begins with its time: the end tells facts apart.
+    return f"  {fact['day']} {_worth(fact)} 事实 {'、'.join('…' + id[-8:] for id in fact['facts'])}"
+
+
+def _worth(fact: Json) -> str:
+    if fact["points"] is None:
+        return f"不计:{fact['reason'] or fact['why']}"
+    return "计入" if fact["points"] == "0" else f"{fact['points']}分"
 
 
 def _timeline(reports: Iterable[Json]) -> Iterator[RenderableType]:
@@ -138,7 +146,10 @@ def _moment(moment: Json) -> Sequence[str]:
 
 
 def _count_check(check: Json) -> Iterator[RenderableType]:
-    title = f"计数核对:差额 {check['difference']},吸收重复 {check['duplicates']}"
+    sent, read = check["duplicates_sent"], check["duplicates_read"]
+    title = (
+        f"计数核对:差额 {check['difference']},吸收重复 {check['duplicates']:,}(重发的条目 {sent:,},重读的事实 {read:,})"
+    )
     table = _empty_table(title, ("主题", "读取方", "已发布", "已应用", "差额", "重复"))
     for count in check["counts"]:
         numbers = (f"{count[name]:,}" for name in ("published", "applied", "difference", "duplicates"))
@@ -172,6 +183,10 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
 def _empty_table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title, width=WIDTH, title_justify="left")
     for column in columns:
-        number = column in ("名次", "得分", "已发布", "已应用", "差额", "重复", "间隔(秒)")
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in _NUMBERS else "left"
+        table.add_column(column, justify=justify, overflow="fold", ratio=_RATIOS.get(column, 4))
     return table
+
+
+_NUMBERS = ("名次", "得分", "已发布", "已应用", "差额", "重复", "间隔(秒)")
+_RATIOS = {"名次": 1, "得分": 2, "等次": 2, "项目": 5, "说明与依据": 10, "规则": 3, "差额": 2, "重复": 2}

@@ -51,7 +51,7 @@ async def collect(
             "scoreboard": scoreboard,
             "sheet": sheet,
             "reports": reports,
-            "count_check": check.as_dict(),
+            "count_check": _count_check(check, worker),
             "decisions": list(decisions()),
             "ok": check.difference == 0 and closed and not surprises,
         }
@@ -70,6 +70,18 @@ def _decided(content: Any) -> Iterator[Json]:
             yield {"rule": content["source"], "basis": content["basis"]}
         for child in content.values():
             yield from _decided(child)
+
+
+def _count_check(check: CountCheck, worker: Backend) -> Json:
+    """Duplicates were absorbed at both doors: items sent again over HTTP, facts read again from the bus."""
+    sent = worker.phones.outcomes["duplicate"] + worker.leaders.outcomes["duplicate"]
+    return {
+        "difference": check.difference,
+        "duplicates": sent + check.duplicates,
+        "duplicates_sent": sent,
+        "duplicates_read": check.duplicates,
+        "counts": check.rows(),
+    }
 
 
 def _county(month: Month, coverage: Json) -> Json:

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.fieldwork.schemas.given import (
+from services.fieldwork.schemas.batches import (
     CertificateBatch,
     ForeignVillageBatch,
-    Revocation,
     RosterBatch,
     SyncBatch,
     VerdictBatch,
 )
+from services.fieldwork.schemas.given import Revocation
 from services.fieldwork.schemas.told import ActivityView, BatchOutcome, Changes, RevokedCertificate, WaitingActivity
 from services.fieldwork.service.batches import FINE
 from services.fieldwork.service.certification import Certification

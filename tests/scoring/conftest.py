@@ -3,19 +3,31 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from services.scoring.app import MIGRATIONS
+from services.scoring.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
 from tests.scoring.world import World
 
+KEPT = {"outbox_epoch"}
 
-@pytest.fixture
-async def database(make_database: Callable[[], str]) -> AsyncIterator[Database]:
-    """An empty database of scoring."""
+
+@pytest.fixture(scope="session")
+async def migrated(make_database: Callable[[], str]) -> AsyncIterator[Database]:
+    """The database of scoring, shared by all its tests."""
     url = make_database()
     await migrate(url, MIGRATIONS)
     database = Database(url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def database(migrated: Database) -> Database:
+    """The same without a row."""
+    tables = ", ".join(sorted(metadata.tables.keys() - KEPT))
+    async with migrated.engine.begin() as connection:
+        await connection.exec_driver_sql(f"TRUNCATE {tables}")
+    return migrated
 
 
 @pytest.fixture

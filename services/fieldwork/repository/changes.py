@@ -37,7 +37,10 @@ _APPEND = text(
         FROM unnest(CAST(:villages AS text[]), CAST(:types AS text[]), CAST(:ids AS uuid[]), CAST(:whats AS text[]),
                     CAST(:verdicts AS uuid[])) WITH ORDINALITY AS g(village, item_type, item_id, what, verdict_id, n)
     ), counted AS (
-        SELECT county, nextval('outbox_id_seq')*1000 AS before FROM given GROUP BY county
+        INSERT INTO feed AS f (county, last_position)
+        SELECT county, count(*) FROM given GROUP BY county ORDER BY county
+        ON CONFLICT (county) DO UPDATE SET last_position = f.last_position + excluded.last_position
+        RETURNING f.county, COALESCE(old.last_position, 0) AS before
     )
     INSERT INTO change (county, position, village, item_type, item_id, what, verdict_id, at)
     SELECT county, before + row_number() OVER (PARTITION BY county ORDER BY n),

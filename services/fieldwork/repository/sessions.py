@@ -63,7 +63,8 @@ _MARK_DAYS_OVER = text(
     _MARK.format(
         pairs="""
         SELECT officer, day FROM (
-            SELECT officer, day FROM roster WHERE state IS NULL AND day < :today
+            SELECT officer, day FROM roster r WHERE state IS NULL AND day < :today
+              AND NOT EXISTS (SELECT FROM day_due d WHERE d.officer = r.officer AND d.day = r.day)
             ORDER BY day, officer LIMIT :limit) AS over ORDER BY officer, day"""
     )
 )

@@ -21,7 +21,6 @@ from pydantic_core import PydanticCustomError
 from shared.contracts.base import Sha256, Tri
 from shared.ids import foreign_id
 
-MAX_ITEMS = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -204,39 +203,6 @@ class ForeignVillage(Item):
     system: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     village: Annotated[str, StringConstraints(pattern=r"^\d{12}(\d{3})?$")]
-
-
-RawItems = Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
-
-
-class SyncBatch(BaseModel):
-    """1 to 500 items of the types activity, arrival, departure."""
-
-    items: RawItems
-
-
-class VerdictBatch(BaseModel):
-    """1 to 500 verdicts."""
-
-    verdicts: RawItems
-
-
-class CertificateBatch(BaseModel):
-    """1 to 500 certificates."""
-
-    items: RawItems
-
-
-class RosterBatch(BaseModel):
-    """1 to 500 rostered days."""
-
-    items: RawItems
-
-
-class ForeignVillageBatch(BaseModel):
-    """1 to 500 foreign names of villages."""
-
-    items: RawItems
 
 
 class Revocation(Item):

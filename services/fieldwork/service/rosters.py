@@ -49,7 +49,6 @@ class Rosters:
     def _day(self, entry: Entry[RosterDay], known: References, homes: dict[Any, str]) -> OfficerDay | None:
         try:
             officer = known.officer(entry.given.officer).officer_id
-            entry.actor = officer
             if officer not in homes:
                 raise StationUnknownYet
             if not self._who.covers(homes[officer]):
