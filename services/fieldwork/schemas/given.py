@@ -27,33 +27,38 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 def _foreign(given: Any) -> UUID | None:
     """The one UUID of `{system, id}`, the name another system has for a thing."""
-    match given:
-        case {"system": str(system), "id": str(name)} if (
-            len(given) == 2 and 0 < len(system) <= 60 and 0 < len(name) <= 200
-        ):
-            return foreign_id(system, name)
-    return None
+    if not isinstance(given, dict) or given.keys() != {"system", "id"}:
+        return None
+    system, name = given["system"], given["id"]
+    if not (isinstance(system, str) and isinstance(name, str) and 0 < len(system) <= 60 and 0 < len(name) <= 200):
+        return None
+    return foreign_id(system, name)
+
+
+def _uuid(given: str) -> UUID | None:
+    try:
+        return UUID(given)
+    except ValueError:
+        return None
 
 
 def _id(given: Any) -> UUID:
-    if isinstance(given, str):
-        try:
-            return UUID(given)
-        except ValueError:
-            raise PydanticCustomError("item_id", "应为 UUID,或 {{system, id}}") from None
-    found = _foreign(given)
+    found = _uuid(given) if isinstance(given, str) else _foreign(given)
     if found is None:
         raise PydanticCustomError("item_id", "应为 UUID,或 {{system, id}}")
     return found
 
 
 def _officer(given: Any) -> UUID | str:
-    match given:
-        case {"id": str(name)} if len(given) == 1:
-            return _id(name)
-        case {"badge": str(badge)} if len(given) == 1 and 0 < len(badge) <= 40:
-            return badge
-    found = _foreign(given)
+    found: UUID | str | None = None
+    if isinstance(given, dict) and len(given) == 1:
+        ((form, name),) = given.items()
+        if isinstance(name, str) and form == "badge" and 0 < len(name) <= 40:
+            found = name
+        elif isinstance(name, str) and form == "id":
+            found = _uuid(name)
+    else:
+        found = _foreign(given)
     if found is None:
         raise PydanticCustomError("officer", "应为 {{id}}、{{badge}} 或 {{system, id}}")
     return found

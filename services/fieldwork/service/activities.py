@@ -34,6 +34,7 @@ from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.database.unit import Unit
 from shared.ids import new_id
 from shared.observability.redaction import redact
+from shared.reference.queries import Work
 from shared.security.vault import Vault
 from shared.web.problems import Problem
 
@@ -46,7 +47,7 @@ class Activities:
         self._known = known
         self._kinds = kinds
         self._vault = vault
-        self._facts: dict[UUID, Fact[ActivityRecordedV1]] = {}
+        self._fitting: dict[tuple[tuple[str, ...], str, str, str], ActivityKind] = {}
 
     async def record(self, entries: Sequence[Entry[Activity]], bound: Bound) -> list[Change]:
         """Keep and publish the good and new ones."""
@@ -70,14 +71,24 @@ class Activities:
             done_by = known.officer(item.done_by) if item.done_by is not None else author
             companion = known.officer(item.with_officer) if item.with_officer is not None else None
             _require_past(self._unit, item)
-            kind = self._kind(item, bound.schemes(village, shanghai_day(item.since)))
+            day = shanghai_day(item.since)
+            details = _json(item.details)
+            kind = self._kind(item, details, bound.schemes(village, day))
             _require_officer(kind, author, done_by, companion)
         except Problem as problem:
             entry.fail(problem)
             return None
-        return self._row(entry, author, done_by, companion, village, kind)
+        entry.work = (done_by.officer_id, village, day)
+        return self._row(entry, author, companion, entry.work, details, kind)
 
-    def _kind(self, item: Activity, schemes: Sequence[str]) -> ActivityKind:
+    def _kind(self, item: Activity, details: str, schemes: tuple[str, ...]) -> ActivityKind:
+        # A batch repeats few kinds of details many times.
+        key = (schemes, item.kind, item.unit, details)
+        if key not in self._fitting:
+            self._fitting[key] = self._fitting_kind(item, details, schemes)
+        return self._fitting[key]
+
+    def _fitting_kind(self, item: Activity, details: str, schemes: Sequence[str]) -> ActivityKind:
         if not schemes:
             raise SchemeUnknownYet
         found = self._kinds.under(schemes, item.kind)
@@ -86,7 +97,6 @@ class Activities:
         fitting = next((kind for kind in found if not _misfits(item, kind)), None)
         if fitting is None:
             raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=_misfits(item, found[0]))
-        details = _json(item.details)
         if redact(details) != details:
             raise PersonalData("请删去明细中的身份证号和手机号")
         return fitting
@@ -95,20 +105,19 @@ class Activities:
         self,
         entry: Entry[Activity],
         author: Person,
-        done_by: Person,
         companion: Person | None,
-        village: str,
+        work: Work,
+        details: str,
         kind: ActivityKind,
     ) -> repository.ActivityRow:
-        item, day = entry.given, shanghai_day(entry.given.since)
-        entry.work = (done_by.officer_id, village, day)
+        item, (done_by, village, day) = entry.given, work
         return (
             item.id,
             entry.content_hash,
             self._known.who.subject,
             self._unit.now,
             author.officer_id,
-            done_by.officer_id,
+            done_by,
             companion and companion.officer_id,
             village,
             day,
@@ -122,7 +131,7 @@ class Activities:
             item.group_id,
             item.room_id,
             item.task_id,
-            _json(item.details),
+            details,
             _json([piece.__dict__ for piece in item.evidence]),
             item.supersedes,
             item.note and self._vault.seal(item.note),
