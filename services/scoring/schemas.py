@@ -172,11 +172,12 @@ class Rank(BaseModel):
 
 
 class Scoreboard(Page[Rank]):
-    """A page of a ranking; while anything is open there are no grades."""
+    """A page of a ranking; `pending` officers have facts not yet in it. While anything is open there are no grades."""
 
     scheme: SchemeView
     period: PeriodView
     officers: int
+    pending: int
     vacancies: int
     withheld: list[OpenPoint]
 
@@ -187,6 +188,7 @@ class Summary(BaseModel):
     scheme: SchemeView
     period: PeriodView
     officers: int
+    pending: int
     withheld: list[OpenPoint]
     top: list[Rank]
     bottom: list[Rank]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_serializers import PlainSerializer
+
+
+_getter = cache(attrgetter)
 
 
 class Part(BaseModel):
@@ -30,7 +34,7 @@ class FactData(Part):
     @property
     def stream_key(self) -> str:
         """The stream this fact belongs to."""
-        return str(attrgetter(self.KEY)(self))
+        return str(_getter(self.KEY)(self))
 
 
 class Period(Part):

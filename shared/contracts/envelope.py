@@ -80,12 +80,14 @@ def attributes(fact: Fact[Any], *, recorded_at: datetime, traceparent: str | Non
         "ce_actor": fact.actor,
         "ce_jurisdiction": fact.jurisdiction,
         "ce_classification": fact.classification,
+    }
+    optional = {
         "ce_actororg": str(fact.actor_org) if fact.actor_org else None,
         "ce_scheme": fact.scheme,
         "ce_schemeversion": fact.scheme_version,
         "ce_traceparent": traceparent,
     }
-    return {name: value for name, value in known.items() if value}
+    return known | {name: value for name, value in optional.items() if value}
 
 
 def headers(

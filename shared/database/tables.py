@@ -16,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 
 def instant(name: str, *, nullable: bool = False) -> Column[object]:
@@ -42,7 +42,7 @@ def _outbox(metadata: MetaData) -> None:
         Column("sequence", BigInteger, nullable=False),
         Column("previous", Uuid),
         Column("epoch", BigInteger, nullable=False),
-        Column("attributes", JSONB, nullable=False),
+        Column("attributes", JSON, nullable=False),
         Column("body", LargeBinary, nullable=False),
         instant("recorded_at"),
         instant("published_at", nullable=True),

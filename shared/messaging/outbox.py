@@ -46,7 +46,7 @@ _FLUSH = text(
            c.before + row_number() OVER stream_order,
            COALESCE(lag(f.id) OVER stream_order, c.before_id),
            e.number + ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int,
-           f.attributes::jsonb, f.body, :now
+           f.attributes::json, f.body, :now
     FROM fact f JOIN counted c USING (topic, stream_key) CROSS JOIN outbox_epoch e
     WINDOW stream_order AS (PARTITION BY f.topic, f.stream_key ORDER BY f.n)
     ORDER BY f.n

@@ -279,7 +279,7 @@ async def test_equal_totals_share_a_place_and_the_next_is_skipped(world: World, 
     places = [(place["rank"], place["officer"]["id"], place["total"]) for place in board["items"]]
     assert places == [(1, str(OFFICER), "15.5"), (1, str(twin), "15.5"), (3, str(idle), "14")]
     assert board["items"][0]["villages"] == [{"code": VILLAGE, "name": "甲村"}]
-    assert (board["officers"], board["vacancies"], board["next"]) == (3, 1, None)
+    assert (board["officers"], board["vacancies"], board["pending"], board["next"]) == (3, 1, 0, None)
 
 
 async def test_pages_of_the_board_repeat_nobody_and_keep_the_places(world: World, api: Api) -> None:

@@ -73,17 +73,25 @@ _OUTDATED = text(
     {MARK_TOUCHED}
     """  # noqa: S608
 )
-# During a backlog an officer is scored at most every two seconds; a single fact is scored at once.
+# A single fact is scored at once. During a backlog, which shows as many marks and fresh ones, an officer waits until
+# his facts have had two seconds to come in, and only a few are scored at a time: else each batch scores all again.
 _TAKE = text(
     """
+    WITH waiting AS (
+        SELECT count(*) > :busy AND max(last_at) > clock_timestamp() - interval '100 milliseconds' AS busy
+        FROM dirty_mark
+    )
     DELETE FROM dirty_mark WHERE officer_id IN (
         SELECT officer_id FROM dirty_mark
-        WHERE last_at < clock_timestamp() - interval '30 milliseconds'
-           OR first_at < clock_timestamp() - interval '2 seconds'
-        ORDER BY first_at LIMIT :most FOR UPDATE SKIP LOCKED)
+        WHERE first_at < clock_timestamp() - interval '2 seconds'
+           OR (last_at < clock_timestamp() - interval '30 milliseconds' AND NOT (SELECT busy FROM waiting))
+        ORDER BY first_at
+        LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM waiting)
+        FOR UPDATE SKIP LOCKED)
     RETURNING officer_id, since, until
     """
 )
+BUSY, FEW = 50, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +105,13 @@ class Mark:
 
 async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
     """Take marks that are due; they are gone when the transaction commits, and nobody else can take them before."""
-    rows = await connection.execute(_TAKE, {"most": most})
+    rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "busy": BUSY})
     return [Mark(row.officer_id, row.since, row.until) for row in rows]
+
+
+async def marks_waiting(connection: AsyncConnection) -> int:
+    """How many officers have still to be scored anew."""
+    return int(await connection.scalar(text("SELECT count(*) FROM dirty_mark")) or 0)
 
 
 async def hold_assignments(connection: AsyncConnection) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from services.scoring.errors import SchemeUnknown
 from services.scoring.repository import boards
 from services.scoring.repository.boards import Position, Question, Ranked
+from services.scoring.repository.marks import marks_waiting
 from services.scoring.rules import measure_period
 from services.scoring.rules.sentences import written
 from services.scoring.schemas import Rank, Scoreboard, Summary
@@ -61,6 +62,7 @@ class Boards:
             "scheme": {"id": scheme.id, "title": scheme.plan.rubric.title, "version": scheme.version[:12]},
             "period": {"first": ask.period.first, "last": ask.period.last},
             "officers": await boards.officers_ranked(self._connection, ask),
+            "pending": await marks_waiting(self._connection),
             "withheld": [open_point(point) for point in scheme.plan.open],
         }
 

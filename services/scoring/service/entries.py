@@ -71,7 +71,7 @@ def _activity(row: Any, recorded: dict[str, Any], judged: dict[str, Any], own: O
         quantity=Decimal(judged.get("quantity") or recorded["quantity"]),
         matter_id=row.matter_id,
         target=recorded["target"],
-        attributes={**recorded, **judged},
+        attributes=recorded | judged,
         verified=state == "verified",
         own=own.holds(row.village, row.day),
     )
