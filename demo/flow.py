@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from demo.clients import Api, Unexpected
+from demo.county import COUNTY
+from demo.loader import SCHEME
+from demo.month import MONTH
 from shared.contracts.registry import SERVICES, TOPICS, topics_for
 
 PAUSE = 0.25
@@ -40,11 +43,12 @@ class CountCheck:
 
     counts: tuple[Count, ...]
     waiting: int
+    pending: int
 
     @classmethod
-    def of(cls, flows: Flows) -> CountCheck:
-        """Compare what each service says of itself."""
-        return cls(tuple(_counts(flows)), sum(flow["waiting"] for flow in flows.values()))
+    def of(cls, flows: Flows, pending: int) -> CountCheck:
+        """Compare what each service says of itself; `pending` officers have sheets still to be computed."""
+        return cls(tuple(_counts(flows)), sum(flow["waiting"] for flow in flows.values()), pending)
 
     @property
     def difference(self) -> int:
@@ -64,7 +68,10 @@ class CountCheck:
         open_counts = [
             f"{c.topic} {c.reader} {c.published}/{c.applied}" for c in self.counts if c.difference or c.stuck
         ]
-        return f"difference {self.difference}; still to publish {self.waiting}; {', '.join(open_counts)}"
+        return (
+            f"difference {self.difference}, to publish {self.waiting}, sheets to compute {self.pending}, "
+            f"{', '.join(open_counts)}"
+        )
 
 
 async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
@@ -75,7 +82,7 @@ async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
             while calm < CALM:
                 await asyncio.sleep(PAUSE)
                 now = await _check(services)
-                calm = calm + 1 if now == last and now.difference == 0 else 0
+                calm = calm + 1 if now == last and now.difference == now.pending == 0 else 0
                 last = now
     except TimeoutError:
         raise Unexpected(f"not quiet after {LONGEST_WAIT:.0f} s: {last}") from None
@@ -84,7 +91,8 @@ async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
 
 async def _check(services: Mapping[str, Api]) -> CountCheck:
     answers = await asyncio.gather(*(services[name].get("/v1/flow") for name in SERVICES))
-    return CountCheck.of(dict(zip(SERVICES, answers, strict=True)))
+    board = await services["scoring"].get("/v1/scoreboard", division=COUNTY, period=MONTH, scheme=SCHEME, limit=1)
+    return CountCheck.of(dict(zip(SERVICES, answers, strict=True)), board["pending"])
 
 
 def _counts(flows: Flows) -> Iterable[Count]:

@@ -17,7 +17,7 @@ from demo.flow import until_quiet
 from demo.loader import load_county
 from demo.month import Month, plan_month
 from demo.reports import file_reports, register_stations, until_closed
-from demo.result import Result, collect
+from demo.result import Json, Result, collect
 from shared.security.dev_issuer import issue_token
 
 Progress = Callable[[str, Literal["running", "done", "failed"], str], None]
@@ -79,8 +79,13 @@ async def run(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
             await load_county(operator["personnel"], month.county)
             tell(f"{len(month.county.villages)} villages, {len(list(month.county.people))} people")
         worker = Backend(backend["fieldwork"], month)
-        await _work(steps, worker)
-        reports = await _reports(steps, operator["intel"], backend["intel"], month, at)
+        async with steps.step("phones") as tell:
+            await worker.send()
+            tell(f"{worker.phones.batches} batches, {worker.phones.outcomes['created']:,} items created")
+        async with asyncio.TaskGroup() as side_by_side:
+            side_by_side.create_task(_decide(steps, worker))
+            reporting = side_by_side.create_task(_report(steps, operator["intel"], backend["intel"], month, at))
+        reports = reporting.result()
         async with steps.step("quiet") as tell:
             check = await until_quiet(operator)
             tell(f"difference {check.difference}, duplicates {check.duplicates}")
@@ -88,17 +93,14 @@ async def run(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
             return await collect(operator, worker, month, reports, check, scale)
 
 
-async def _work(steps: Steps, worker: Backend) -> None:
-    async with steps.step("phones") as tell:
-        await worker.send()
-        tell(f"{worker.phones.batches} batches, {worker.phones.outcomes['created']:,} items created")
+async def _decide(steps: Steps, worker: Backend) -> None:
     async with steps.step("leaders") as tell:
         await worker.decide()
         await worker.certify()
         tell(f"{worker.leaders.outcomes['created']:,} verdicts, certificates and rostered days")
 
 
-async def _reports(steps: Steps, operator: Api, backend: Api, month: Month, at: Addresses) -> list[dict[str, object]]:
+async def _report(steps: Steps, operator: Api, backend: Api, month: Month, at: Addresses) -> list[Json]:
     async with steps.step("reports") as tell:
         await register_stations(operator, month, at.stations, at.secret)
         closed = await until_closed(operator, await file_reports(backend, month))

@@ -65,7 +65,7 @@ def work_stack(stack: "Stack", report: "Report") -> "Result":
     from demo.run import work_county
 
     report(STATIONS, "running", "")
-    addresses = _start_stations(stack)
+    addresses = start_stations(stack)
     report(STATIONS, "done", addresses.stations)
     result = work_county(addresses, report)
     stack.processes.raise_failure()
@@ -86,7 +86,8 @@ def _work_once(folder: Path) -> "Result":
         stack.down()
 
 
-def _start_stations(stack: "Stack") -> "Addresses":
+def start_stations(stack: "Stack") -> "Addresses":
+    """The simulated stations as one more process of a running stack, and where everything is."""
     from demo.reports import new_secret
     from demo.run import Addresses
     from shared.devstack.ports import LOOPBACK, free_port

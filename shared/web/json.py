@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -14,4 +15,6 @@ def to_json(value: Any) -> bytes:
 def _more(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, UUID):  # orjson takes no subclass, and the database driver has one
+        return str(value)
     raise TypeError(f"no JSON form for {type(value).__name__}")
