@@ -40,15 +40,20 @@ def service_commands(service: str, owns: str) -> typer.Typer:
     return commands
 
 
+def settings_class(service: str) -> type[ServiceSettings]:
+    """The service's own settings class, where it has one."""
+    own = f"services.{service}.settings"
+    if find_spec(own) is None:
+        return ServiceSettings
+    found: type[ServiceSettings] = getattr(importlib.import_module(own), f"{service.capitalize()}Settings")
+    return found
+
+
 def _settings(service: str) -> ServiceSettings:
-    """Read the environment with the service's own settings class, where it has one."""
     from shared.observability.logs import configure_logging
 
-    own = f"services.{service}.settings"
-    has_own = find_spec(own) is not None
-    kind = getattr(importlib.import_module(own), f"{service.capitalize()}Settings") if has_own else ServiceSettings
     with told_in_words():
-        settings: ServiceSettings = kind.of(service)
+        settings = settings_class(service).of(service)
     configure_logging(service, settings.log_level)
     return settings
 

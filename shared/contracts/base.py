@@ -11,7 +11,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_serializers import PlainSerializer
 
-
 _getter = cache(attrgetter)
 
 

@@ -73,12 +73,13 @@ _OUTDATED = text(
     {MARK_TOUCHED}
     """  # noqa: S608
 )
-# A single fact is scored at once. During a backlog, which shows as many marks and fresh ones, an officer waits until
-# his facts have had two seconds to come in, and only a few are scored at a time: else each batch scores all again.
+# A single fact is scored at once. During a backlog, which shows as marks on many officers within a second, an officer
+# waits until his facts have had two seconds to come in, and only a few are scored at a time: else every batch would
+# have all of them scored again. The rate of marks decides and not their number, so that a queue always drains.
 _TAKE = text(
     """
     WITH waiting AS (
-        SELECT count(*) > :busy AND max(last_at) > clock_timestamp() - interval '100 milliseconds' AS busy
+        SELECT count(*) FILTER (WHERE last_at > clock_timestamp() - interval '1 second') > :many AS busy
         FROM dirty_mark
     )
     DELETE FROM dirty_mark WHERE officer_id IN (
@@ -91,7 +92,7 @@ _TAKE = text(
     RETURNING officer_id, since, until
     """
 )
-BUSY, FEW = 50, 5
+MANY_IN_A_SECOND, FEW = 150, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Mark:
 
 async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
     """Take marks that are due; they are gone when the transaction commits, and nobody else can take them before."""
-    rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "busy": BUSY})
+    rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "many": MANY_IN_A_SECOND})
     return [Mark(row.officer_id, row.since, row.until) for row in rows]
 
 

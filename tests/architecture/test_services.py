@@ -1,0 +1,87 @@
+"""What every service owes the others, checked on the services themselves."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from fastapi import FastAPI
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from services.cli.service import settings_class
+from shared.contracts.registry import SERVICES, topics_for
+from shared.database.migrate import migrate, schema_problem
+from shared.security.dependencies import protections, unprotected_routes
+from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.settings import ServiceSettings
+
+ROOT = Path(__file__).parents[2]
+
+
+def _settings(service: str, folder: Path) -> ServiceSettings:
+    keys = ensure_dev_keys(folder / "keys")
+    return settings_class(service).of(
+        service,
+        database_url=f"postgresql+asyncpg://nobody@localhost/{service}",
+        kafka_bootstrap_servers="127.0.0.1:1",
+        jwt_issuer=DEV_ISSUER,
+        jwt_audience=DEV_AUDIENCE,
+        jwks=str(keys.jwks_path),
+        encryption_keys=keys.encryption_keys_path,
+    )
+
+
+def _module(service: str, room: str) -> Any:
+    return importlib.import_module(f"services.{service}.{room}")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_worker_handles_exactly_the_topics_the_registry_lists_for_it(service: str, tmp_path: Path) -> None:
+    worker = _module(service, "app").create_worker(_settings(service, tmp_path))
+    assert set(worker.handlers) == set(topics_for(service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_declares_its_protection(service: str, tmp_path: Path) -> None:
+    app: FastAPI = _module(service, "app").create_app(_settings(service, tmp_path))
+    assert unprotected_routes(app) == []
+    assert len(protections(app)) > 5
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_upgrade_head_gives_exactly_the_tables_of_the_models(
+    service: str, make_database: Callable[[], str]
+) -> None:
+    url, versions = make_database(), ROOT / "services" / service / "migrations"
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        assert "cunjing migrate" in str(await schema_problem(connection, service, versions))
+    await migrate(url, versions)
+    metadata = _module(service, "tables").metadata
+
+    def differences(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        assert await schema_problem(connection, service, versions) is None
+    await engine.dispose()
+
+
+def test_every_service_has_only_the_rooms_of_the_design() -> None:
+    rooms = {
+        *("__init__", "app", "settings", "routes", "handlers", "service", "rules", "repository", "tables"),
+        *("schemas", "clients", "errors", "migrations"),
+        *("scheme", "rubric", "playbook", "templates"),  # the service's part of a scheme, and its printed page
+    }
+    for service in SERVICES:
+        found = {path.stem for path in (ROOT / "services" / service).iterdir() if path.name != "__pycache__"}
+        assert found <= rooms, service
