@@ -57,6 +57,13 @@ class Backend:
         self.leaders = Tally()
         self._verdict_of: dict[str, str] = {}
 
+    async def is_done(self, operator: Api) -> bool:
+        """Whether an earlier run brought the whole month in, down to the verdicts, which come last."""
+        published = (await operator.get("/v1/flow"))["published"]
+        facts = len(self._month.activities) + sum(1 for _ in self._month.verdicts()) + 1
+        expected = {"fieldwork.activity": facts, "fieldwork.village": len(list(self._certificates()))}
+        return all(published.get(topic) == count for topic, count in expected.items())
+
     async def send(self) -> None:
         """Everything from the phones; what is retryable again and again, until it is in or hopeless."""
         first, *others = self._month.batches()
@@ -71,6 +78,8 @@ class Backend:
 
     def surprises(self) -> list[str]:
         """Good items that were not kept, bad ones that were, and refusals with another code than they deserve."""
+        if not self.phones.batches:
+            return []
         expected = {bad.item["id"]: bad.code for bad in self._month.bad}
         good = {work.item["id"] for work in self._month.work}
         clash = self._month.clash

@@ -69,7 +69,7 @@ def _pause(answer: httpx.Response) -> float | None:
     if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         return float(answer.headers.get("retry-after", "1"))
     if answer.status_code == httpx.codes.CONFLICT and orjson.loads(answer.content).get("retryable"):
-        return 0.3
+        return 0.5
     return None
 
 

@@ -65,13 +65,9 @@ class CountCheck:
         return [asdict(count) | {"difference": count.difference} for count in self.counts]
 
     def __str__(self) -> str:
-        open_counts = [
-            f"{c.topic} {c.reader} {c.published}/{c.applied}" for c in self.counts if c.difference or c.stuck
-        ]
-        return (
-            f"difference {self.difference}, to publish {self.waiting}, sheets to compute {self.pending}, "
-            f"{', '.join(open_counts)}"
-        )
+        said = [f"difference {self.difference}", f"to publish {self.waiting}", f"sheets to compute {self.pending}"]
+        behind = (f"{c.topic} {c.reader} {c.applied}/{c.published}" for c in self.counts if c.difference or c.stuck)
+        return ", ".join([*said, *behind])
 
 
 async def until_quiet(services: Mapping[str, Api]) -> CountCheck:

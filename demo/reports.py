@@ -73,9 +73,9 @@ async def _closed(intel: Api, report_id: str) -> Report:
     report: Report = {}
     try:
         async with asyncio.timeout(LONGEST_WAIT):
-            while not report.get("closing"):
+            while report.get("state") != "closed":
                 report = await intel.get(f"/v1/reports/{report_id}")
-                await asyncio.sleep(0 if report["closing"] else PAUSE)
+                await asyncio.sleep(PAUSE)
     except TimeoutError:
         raise Unexpected(f"report {report_id} is still {report.get('state')} after {LONGEST_WAIT:.0f} s") from None
     return report

@@ -43,7 +43,7 @@ async def collect(
         "/v1/coverage", division=COUNTY, on=f"{MONTH}-31", post="village_auxiliary", limit=1
     )
     surprises = worker.surprises()
-    closed = all(report["closing"] for report in reports)
+    closed = all(report["state"] == "closed" for report in reports)
     return Result(
         {
             "county": _county(month, coverage),

@@ -74,33 +74,42 @@ async def run(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
     async with AsyncExitStack() as stack:
         operator = {name: await stack.enter_async_context(api) for name, api in _apis(at, "operator", "", _OPERATOR)}
         backend = {name: await stack.enter_async_context(api) for name, api in _apis(at, "app", COUNTY, _BACKEND)}
-        month = plan_month(xihua(), scale)
-        async with steps.step("county") as tell:
-            await load_county(operator["personnel"], month.county)
-            tell(f"{len(month.county.villages)} villages, {len(list(month.county.people))} people")
+        month = await _load(steps, operator["personnel"], scale)
         worker = Backend(backend["fieldwork"], month)
-        async with steps.step("phones") as tell:
-            await worker.send()
-            tell(f"{worker.phones.batches} batches, {worker.phones.outcomes['created']:,} items created")
         async with asyncio.TaskGroup() as side_by_side:
-            side_by_side.create_task(_decide(steps, worker))
-            reporting = side_by_side.create_task(_report(steps, operator["intel"], backend["intel"], month, at))
-        reports = reporting.result()
+            side_by_side.create_task(_work(steps, worker, operator["fieldwork"]))
+            reporting = side_by_side.create_task(_reports(steps, operator["intel"], backend["intel"], month, at))
         async with steps.step("quiet") as tell:
             check = await until_quiet(operator)
-            tell(f"difference {check.difference}, duplicates {check.duplicates}")
+            tell(str(check))
         async with steps.step("result"):
-            return await collect(operator, worker, month, reports, check, scale)
+            return await collect(operator, worker, month, reporting.result(), check, scale)
 
 
-async def _decide(steps: Steps, worker: Backend) -> None:
+async def _load(steps: Steps, personnel: Api, scale: float) -> Month:
+    async with steps.step("county") as tell:
+        county = xihua()
+        planning = asyncio.create_task(asyncio.to_thread(plan_month, county, scale))
+        await load_county(personnel, county)
+        tell(f"{len(county.villages)} villages, {len(list(county.people))} people")
+        return await planning
+
+
+async def _work(steps: Steps, worker: Backend, fieldwork: Api) -> None:
+    if await worker.is_done(fieldwork):
+        for name in ("phones", "leaders"):
+            steps.progress(name, "done", "the whole month is in already")
+        return
+    async with steps.step("phones") as tell:
+        await worker.send()
+        tell(f"{worker.phones.batches} batches, {worker.phones.outcomes['created']:,} items created")
     async with steps.step("leaders") as tell:
-        await worker.decide()
         await worker.certify()
+        await worker.decide()
         tell(f"{worker.leaders.outcomes['created']:,} verdicts, certificates and rostered days")
 
 
-async def _report(steps: Steps, operator: Api, backend: Api, month: Month, at: Addresses) -> list[Json]:
+async def _reports(steps: Steps, operator: Api, backend: Api, month: Month, at: Addresses) -> list[Json]:
     async with steps.step("reports") as tell:
         await register_stations(operator, month, at.stations, at.secret)
         closed = await until_closed(operator, await file_reports(backend, month))

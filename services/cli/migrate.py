@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from services.cli.failures import told_in_words
 from services.cli.names import SERVICES
@@ -25,7 +26,8 @@ def migrate(
     """
     with told_in_words():
         addresses = {service: _database_url(service) for service in services or SERVICES}
-    asyncio.run(_migrate_all(addresses))
+    with told_in_words(OSError, DBAPIError):
+        asyncio.run(_migrate_all(addresses))
 
 
 async def _migrate_all(addresses: dict[str, str]) -> None:

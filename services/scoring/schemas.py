@@ -36,6 +36,9 @@ DivisionCode = Annotated[str, AfterValidator(_division)]
 SchemeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
+Status = Literal["computed", "withheld", "not_connected"]
+
+
 class OpenPoint(BaseModel):
     """What nobody has decided yet, under which rule, and who has to; until then there is no grade."""
 
@@ -64,23 +67,34 @@ class FactView(BaseModel):
     reason: str | None
 
 
-class LineView(BaseModel):
-    """One line of a sheet; `full` is null where lines share the points of a group."""
-
+class _Line(BaseModel):
     item: str
     title: str
     points: str | None
     full: str | None
-    status: Literal["computed", "withheld", "not_connected"]
     sentence: str
-    rules: list[str]
+    rule: str
+
+
+class LineView(_Line):
+    """One line of a sheet; `full` is null where lines share the points of a group.
+
+    A sheet has to stay small on a phone's connection: no `status` means computed, no counts mean none.
+    """
+
+    status: Status = Field("computed", exclude_if=lambda status: status == "computed")
+    counted: int = Field(0, exclude_if=lambda number: number == 0)
+    not_counted: int = Field(0, exclude_if=lambda number: number == 0)
+    rules: list[str] = Field(exclude=True)
+
+
+class DetailedLine(_Line):
+    """A line with every rule it rests on, the limits it met, and the facts behind each of its points."""
+
+    status: Status
     counted: int
     not_counted: int
-
-
-class DetailedLine(LineView):
-    """A line with the caps it met and the facts behind each of its points."""
-
+    rules: list[str]
     group: str | None
     cap_used: bool
     floor_used: bool
@@ -112,7 +126,6 @@ class PeriodView(BaseModel):
 
 
 class _Sheet(BaseModel):
-    sheet_id: UUID
     officer: OfficerView
     scheme: SchemeView
     period: PeriodView
@@ -130,12 +143,14 @@ class _Sheet(BaseModel):
 class SheetView(_Sheet):
     """A sheet for the officer himself."""
 
+    sheet_id: UUID = Field(exclude=True)
     lines: list[LineView]
 
 
 class DetailedSheet(_Sheet):
     """A sheet with the facts behind each point."""
 
+    sheet_id: UUID
     lines: list[DetailedLine]
 
 

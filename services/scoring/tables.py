@@ -52,6 +52,7 @@ dirty_mark = Table(
     Column("officer_id", Uuid, primary_key=True),
     Column("since", Date, nullable=False),
     Column("until", Date, nullable=False),
+    Column("facts", Integer, nullable=False),
     instant("first_at"),
     instant("last_at"),
     postgresql_with={"fillfactor": "50"},

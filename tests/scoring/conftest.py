@@ -6,7 +6,9 @@ from services.scoring.app import MIGRATIONS
 from services.scoring.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
-from tests.scoring.world import World
+from shared.security.dev_issuer import DevKeys, ensure_dev_keys
+from tests.scoring.api import Api, serving
+from tests.scoring.world import DEMO_SCHEMES, World
 
 KEPT = {"outbox_epoch"}
 
@@ -36,3 +38,22 @@ async def world(database: Database) -> World:
     world = World(database)
     await world.begin()
     return world
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> DevKeys:
+    return ensure_dev_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+async def api(database: Database, keys: DevKeys) -> AsyncIterator[Api]:
+    """Scoring with the demo's decisions."""
+    async for api in serving(database, keys, DEMO_SCHEMES):
+        yield api
+
+
+@pytest.fixture
+async def undecidedserving(database: Database, keys: DevKeys) -> AsyncIterator[Api]:
+    """Scoring with the rubric as the documents left it."""
+    async for api in serving(database, keys, None):
+        yield api

@@ -8,7 +8,8 @@ from datetime import date
 
 import pytest
 
-from tests.scoring.world import DAY, OTHER_VILLAGE, Facts, Said, World, line
+from tests.scoring.facts import DAY, OTHER_VILLAGE, Facts, Said
+from tests.scoring.world import World, line
 
 
 async def entries(world: World) -> list[object]:

@@ -22,7 +22,8 @@ from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
 from shared.database.unit import Unit
 from shared.ids import new_id
-from tests.scoring.world import DAY, DEMO_SCHEMES, OFFICER, OTHER_VILLAGE, VILLAGE, World, at, line
+from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE, VILLAGE, at
+from tests.scoring.world import DEMO_SCHEMES, World, line
 
 
 @pytest.fixture

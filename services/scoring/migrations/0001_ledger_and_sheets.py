@@ -54,6 +54,7 @@ def _marks() -> None:
         sa.Column("officer_id", sa.Uuid, primary_key=True),
         sa.Column("since", sa.Date, nullable=False),
         sa.Column("until", sa.Date, nullable=False),
+        sa.Column("facts", sa.Integer, nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         postgresql_with={"fillfactor": "50"},

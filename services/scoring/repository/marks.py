@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 # DO UPDATE and not DO NOTHING: an upsert beside a recompute waits for it and leaves a mark behind, so nothing is lost.
 # Sorted, because two workers mark the same officers. Debounced by the server's clock: it is no time of the domain.
 MARK_TOUCHED = """
-    INSERT INTO dirty_mark AS m (officer_id, since, until, first_at, last_at)
-    SELECT officer_id, min(since), max(until), clock_timestamp(), clock_timestamp()
+    INSERT INTO dirty_mark AS m (officer_id, since, until, facts, first_at, last_at)
+    SELECT officer_id, min(since), max(until), count(*), clock_timestamp(), clock_timestamp()
     FROM touched GROUP BY officer_id ORDER BY officer_id
     ON CONFLICT (officer_id) DO UPDATE
         SET since = LEAST(m.since, excluded.since), until = GREATEST(m.until, excluded.until),
-            last_at = excluded.last_at
+            facts = m.facts + excluded.facts, last_at = excluded.last_at
 """
 
 _ALWAYS = "CAST('-infinity' AS date) AS since, CAST('infinity' AS date) AS until"
@@ -73,26 +73,26 @@ _OUTDATED = text(
     {MARK_TOUCHED}
     """  # noqa: S608
 )
-# A single fact is scored at once. During a backlog, which shows as marks on many officers within a second, an officer
+# A single fact is scored at once. During a backlog, which shows as hundreds of facts within half a second, an officer
 # waits until his facts have had two seconds to come in, and only a few are scored at a time: else every batch would
-# have all of them scored again. The rate of marks decides and not their number, so that a queue always drains.
+# have all of them scored again. The rate of facts decides and not the length of the queue, so that it always drains.
 _TAKE = text(
     """
     WITH waiting AS (
-        SELECT count(*) FILTER (WHERE last_at > clock_timestamp() - interval '1 second') > :many AS busy
+        SELECT sum(facts) FILTER (WHERE last_at > clock_timestamp() - interval '500 milliseconds') > :many AS busy
         FROM dirty_mark
     )
     DELETE FROM dirty_mark WHERE officer_id IN (
         SELECT officer_id FROM dirty_mark
         WHERE first_at < clock_timestamp() - interval '2 seconds'
-           OR (last_at < clock_timestamp() - interval '30 milliseconds' AND NOT (SELECT busy FROM waiting))
+           OR (last_at < clock_timestamp() - interval '30 milliseconds' AND (SELECT busy FROM waiting) IS NOT TRUE)
         ORDER BY first_at
         LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM waiting)
         FOR UPDATE SKIP LOCKED)
     RETURNING officer_id, since, until
     """
 )
-MANY_IN_A_SECOND, FEW = 150, 2
+MANY, FEW = 300, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Mark:
 
 async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
     """Take marks that are due; they are gone when the transaction commits, and nobody else can take them before."""
-    rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "many": MANY_IN_A_SECOND})
+    rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "many": MANY})
     return [Mark(row.officer_id, row.since, row.until) for row in rows]
 
 

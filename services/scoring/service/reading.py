@@ -112,6 +112,7 @@ def unmeasured(scheme: Scheme) -> MeasurePeriodUndecided:
 def _line(line: Content) -> Content:
     return {
         **{name: line[name] for name in ("item", "title", "points", "full", "status", "rules")},
+        "rule": line["rules"][0],
         "sentence": ";".join(line["sentences"]),
         "counted": len(line["counted"]),
         "not_counted": len(line["not_counted"]),

@@ -1,0 +1,86 @@
+"""Scoreboards over HTTP, and scoring everybody anew."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from tests.scoring.api import BOARD, Api
+from tests.scoring.facts import OFFICER, OTHER_VILLAGE, VILLAGE
+from tests.scoring.world import World
+
+THIRD_VILLAGE = "411622101201"
+
+
+async def three_officers(world: World) -> tuple[UUID, UUID]:
+    """OFFICER with three visits, another with as many, a third without any; a fourth village without anybody."""
+    twin, idle = (UUID(int=OFFICER.int + offset) for offset in (1000, 2000))
+    facts = world.facts
+    places = ((VILLAGE, "甲村"), (OTHER_VILLAGE, "乙村"), (THIRD_VILLAGE, "丙村"), ("411622101202", "丁村"))
+    await world.hear(
+        *(facts.division(code, name) for code, name in places),
+        facts.division("411622101000", "某镇", "township"),
+        *(facts.officer(twin, "演示乙"), facts.officer(idle, "演示丙")),
+        *(facts.assignment(twin, OTHER_VILLAGE), facts.assignment(idle, THIRD_VILLAGE)),
+    )
+    await world.score(*facts.visits(3), *facts.visits(3, officer=twin, village=OTHER_VILLAGE))
+    return twin, idle
+
+
+async def test_equal_totals_share_a_place_and_the_next_is_skipped(world: World, api: Api) -> None:
+    twin, idle = await three_officers(world)
+
+    board = (await api.leader("/v1/scoreboard", **BOARD)).json()
+
+    places = [(place["rank"], place["officer"]["id"], place["total"]) for place in board["items"]]
+    assert places == [(1, str(OFFICER), "15.5"), (1, str(twin), "15.5"), (3, str(idle), "14")]
+    assert board["items"][0]["villages"] == [{"code": VILLAGE, "name": "甲村"}]
+    assert (board["officers"], board["vacancies"], board["pending"], board["next"]) == (3, 1, 0, None)
+
+
+async def test_pages_of_the_board_repeat_nobody_and_keep_the_places(world: World, api: Api) -> None:
+    await three_officers(world)
+    whole = (await api.leader("/v1/scoreboard", **BOARD)).json()["items"]
+
+    first = (await api.leader("/v1/scoreboard", **BOARD, limit="1")).json()
+    second = (await api.leader("/v1/scoreboard", **BOARD, limit="2", after=first["next"])).json()
+
+    assert first["items"] + second["items"] == whole
+    assert second["next"] is None
+
+
+async def test_the_board_ends_at_the_readers_jurisdiction(world: World, api: Api) -> None:
+    await three_officers(world)
+
+    town = (await api.leader("/v1/scoreboard", reader="411622101", **BOARD)).json()
+    elsewhere = (await api.leader("/v1/scoreboard", reader="411623", **BOARD)).json()
+
+    assert [(place["rank"], place["officer"]["name"]) for place in town["items"]] == [(1, "演示丙")]
+    assert (elsewhere["items"], elsewhere["vacancies"]) == ([], 0)
+
+
+async def test_the_summary_names_both_ends_and_the_vacant_villages(world: World, api: Api) -> None:
+    await three_officers(world)
+
+    summary = (await api.leader("/v1/scoreboard/summary", **BOARD, places="1")).json()
+
+    assert [place["officer"]["name"] for place in summary["top"]] == ["演示甲"]
+    assert [place["officer"]["name"] for place in summary["bottom"]] == ["演示丙"]
+    assert summary["vacancies"] == [{"code": "411622101202", "name": "丁村"}]
+
+
+async def test_a_board_of_an_unknown_scheme_is_not_found(api: Api) -> None:
+    answer = await api.leader("/v1/scoreboard", **{**BOARD, "scheme": "nowhere"})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "scoring.scheme_unknown")
+
+
+async def test_an_operator_has_everybody_scored_anew(world: World, api: Api) -> None:
+    await world.score(*world.facts.visits(1))
+
+    answer = await api.client.post("/v1/recomputations", headers=api.token("ops"))
+    refused = await api.client.post("/v1/recomputations", headers=api.token("scoring:read"))
+
+    assert (answer.status_code, answer.json()) == (202, {"officers": 1})
+    assert refused.status_code == 403
+    assert await world.rows("SELECT officer_id, since, until FROM dirty_mark") == [(OFFICER, date.min, date.max)]
