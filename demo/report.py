@@ -184,9 +184,9 @@ def _empty_table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title, width=WIDTH, title_justify="left")
     for column in columns:
         justify: JustifyMethod = "right" if column in _NUMBERS else "left"
-        table.add_column(column, justify=justify, overflow="fold", ratio=_RATIOS.get(column, 4))
+        table.add_column(column, justify=justify, overflow="fold", max_width=_WIDTHS.get(column))
     return table
 
 
 _NUMBERS = ("名次", "得分", "已发布", "已应用", "差额", "重复", "间隔(秒)")
-_RATIOS = {"名次": 1, "得分": 2, "等次": 2, "项目": 5, "说明与依据": 10, "规则": 3, "差额": 2, "重复": 2}
+_WIDTHS = {"项目": 22, "规则": 12}

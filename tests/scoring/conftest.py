@@ -53,7 +53,7 @@ async def api(database: Database, keys: DevKeys) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def undecidedserving(database: Database, keys: DevKeys) -> AsyncIterator[Api]:
+async def undecided_api(database: Database, keys: DevKeys) -> AsyncIterator[Api]:
     """Scoring with the rubric as the documents left it."""
     async for api in serving(database, keys, None):
         yield api

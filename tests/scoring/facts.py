@@ -1,4 +1,4 @@
-"""Builders for what the other services publish: facts numbered in their streams, about one village and one auxiliary."""
+"""Builders for what the other services publish, numbered in streams: one village, one auxiliary unless said."""
 
 from __future__ import annotations
 
