@@ -20,7 +20,7 @@ FACTS_SHOWN = 4
 
 def print_result(console: Console, result: Result) -> None:
     """All sections, one below the other."""
-    console.width = min(console.width, WIDTH)
+    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     console.print(*_sections(result.content), sep="\n")
 
 

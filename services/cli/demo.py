@@ -1,6 +1,7 @@
 """`cunjing demo`, and its heart for `cunjing up`: load the county, work its month, collect the result."""
 
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,8 +35,8 @@ def demo(
     from demo.report import print_result
     from shared.devstack.interrupts import ends_like_ctrl_c
 
-    with told_in_words(Unexpected), ends_like_ctrl_c(), _throw_away() as folder:
-        result = _work_once(folder)
+    with told_in_words(Unexpected), ends_like_ctrl_c():
+        result = _work_once()
         if as_json:
             typer.echo(json.dumps(result.content, ensure_ascii=False))
         else:
@@ -72,18 +73,20 @@ def work_stack(stack: "Stack", report: "Report") -> "Result":
     return result
 
 
-def _work_once(folder: Path) -> "Result":
+def _work_once() -> "Result":
     from services.cli.laptop import laptop_stack
     from services.cli.progress import Progress
 
     progress = Progress(Console(stderr=True))
-    stack = laptop_stack(folder, 0, progress.report, scheme_decisions())
-    try:
-        with progress.show([*stack.steps, *demo_steps()]):
-            stack.up()
-            return work_stack(stack, progress.report)
-    finally:
-        stack.down()
+    with _throw_away() as folder:
+        stack = laptop_stack(folder, 0, progress.report, scheme_decisions())
+        try:
+            with progress.show([*stack.steps, *demo_steps()]):
+                stack.up()
+                return work_stack(stack, progress.report)
+        finally:
+            stack.down()
+            stack.postgres.delete()  # its data may lie outside the folder
 
 
 def start_stations(stack: "Stack") -> "Addresses":
@@ -107,7 +110,15 @@ def start_stations(stack: "Stack") -> "Addresses":
 
 @contextmanager
 def _throw_away() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="cunjing-demo-") as folder:
-        path = Path(folder)
-        path.chmod(0o755)  # a database server that runs as a user of its own must get through
-        yield path
+    """A folder that is gone afterwards; when the work failed its logs stay, as the reason may only stand there."""
+    folder = Path(tempfile.mkdtemp(prefix="cunjing-demo-"))
+    folder.chmod(0o755)  # a database server that runs as a user of its own must get through
+    gone = folder
+    try:
+        yield folder
+    except Exception:
+        gone = folder / "kafka"
+        typer.echo(f"the logs are kept in {folder / 'logs'}", err=True)
+        raise
+    finally:
+        shutil.rmtree(gone, ignore_errors=True)

@@ -43,6 +43,18 @@ def requests_of(openapi: Mapping[str, Any]) -> Iterator[Planted]:
                 yield Planted(method.upper(), address, body)
 
 
+def each_text_replaced(value: Any) -> Iterator[Any]:
+    """The value again and again, each time with the canary in the place of another text."""
+    if isinstance(value, str):
+        yield CANARY
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from ({**value, name: planted} for planted in each_text_replaced(part))
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from ([*value[:place], planted, *value[place + 1 :]] for planted in each_text_replaced(part))
+
+
 def _address(path: str, operation: Mapping[str, Any]) -> str:
     query = []
     for parameter in operation.get("parameters", []):

@@ -88,7 +88,10 @@ def _kill_workers(county: County, ended: threading.Event) -> None:
 def test_an_officer_unknown_so_far_is_retryable_and_created_once_he_is_known(county: County, result: Result) -> None:
     worker = county.stack.processes.pid_of("fieldwork worker")
     assert worker is not None
-    officer, village = "0199f000-0000-7000-8000-00000000aaaa", result.content["scoreboard"]["top"][0]["villages"][0]["code"]
+    officer, village = (
+        "0199f000-0000-7000-8000-00000000aaaa",
+        result.content["scoreboard"]["top"][0]["villages"][0]["code"],
+    )
     item = _visit(officer, village)
     with county.client("personnel") as personnel, county.client("fieldwork") as fieldwork:
         psutil.Process(worker).suspend()

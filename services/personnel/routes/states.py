@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: the routes are made per kind, and FastAPI must see each kind's own types.
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -48,8 +49,9 @@ def _write_routes(router: APIRouter, kind: type[Item]) -> None:
         told = [item if isinstance(item, Problem) else next(results) for item in parsed]
         if any(isinstance(result, Problem) for result in told):
             response.status_code = PARTLY
-        keys = [raw.get(kind.KEY) for raw in batch.items]
-        return Outcomes(items=[_outcome(key, result) for key, result in zip(keys, told, strict=True)])
+        # An item that could not be read is told by its place: its id may be anything, and is not repeated.
+        keys = [item.stream_key if isinstance(item, Item) else None for item in parsed]
+        return Outcomes(items=[_outcome(*one) for one in zip(count(), keys, told, strict=False)])
 
     @router.put("/{id}", name=f"put one of {kind.PLURAL}", response_model_exclude_none=True)
     async def put_one(
@@ -62,7 +64,7 @@ def _write_routes(router: APIRouter, kind: type[Item]) -> None:
         if isinstance(result, Problem):
             raise result
         response.status_code = CREATED if result == "created" else response.status_code
-        return _outcome(item.stream_key, result)
+        return _outcome(None, item.stream_key, result)
 
 
 def _page_route(router: APIRouter, kind: type[Item]) -> None:
@@ -104,11 +106,10 @@ def _key_text(kind: type[Item], id: str) -> str:
     return padded(id) if kind is DivisionItem else id.lower()
 
 
-def _outcome(key: Any, result: Result) -> Outcome:
-    id = key if isinstance(key, str) and len(key) <= 36 else None
+def _outcome(index: int | None, id: str | None, result: Result) -> Outcome:
     if isinstance(result, Problem):
-        return Outcome(id=id, outcome="rejected", problem=result.as_dict())
-    return Outcome(id=id, outcome=result)
+        return Outcome(index=index, id=id, outcome="rejected", problem=result.as_dict())
+    return Outcome(index=index, id=id, outcome=result)
 
 
 ROUTERS = tuple(_routes(kind) for kind in ITEMS)

@@ -20,8 +20,9 @@ class Batch(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What became of one item, in the order of the request."""
+    """What became of one item; one that could not be read has no id, only its place in the request."""
 
+    index: int | None = None
     id: str | None
     outcome: Literal["created", "changed", "unchanged", "rejected"]
     problem: dict[str, JsonValue] | None = None

@@ -21,6 +21,7 @@ from shared.contracts.personnel import (
     Predecessor,
     SchemeBindingV1,
 )
+from shared.observability.redaction import redact
 from shared.security.citizen import normal_citizen_number
 from shared.security.jurisdiction import normal_division
 
@@ -42,6 +43,9 @@ Homes = Mapping[Ref, str]
 def _clean(text: str) -> str:
     if not names.is_clean(text):
         raise PydanticCustomError("control_characters", "文本不能含控制字符或不可见字符")
+    # Names and labels are published: whoever writes a number into one would publish it.
+    if redact(text) != text:
+        raise PydanticCustomError("personal_data", "名称和标注中不能含身份证号或手机号")
     return text
 
 
