@@ -17,8 +17,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 12
 
-run: $(INSTALLED)  ## start everything on this machine; Ctrl-C stops it
-	@$(BIN)/cunjing up
+run: $(INSTALLED)  ## start everything, work a real county, show the result; Ctrl-C stops it
+	@$(BIN)/cunjing run
 
 demo: $(INSTALLED)  ## the whole demonstration in a throw-away folder; fails unless its counts agree
 	@$(BIN)/cunjing demo

@@ -3,13 +3,14 @@
 import typer
 
 from services.cli.clean import clean_data
+from services.cli.demo import demo
 from services.cli.keys import dev_keys, token
 from services.cli.late import OPERATE, LateGroup
 from services.cli.migrate import migrate
 from services.cli.names import SERVICES
 from services.cli.service import service_commands
 from services.cli.topics import topics
-from services.cli.up import up
+from services.cli.up import run, up
 
 _LAPTOP = "On one machine"
 _SERVICES = "One process of one service"
@@ -19,9 +20,9 @@ app = typer.Typer(
     cls=LateGroup,
     help="""村警: who covers which village, what was done, what it is worth, and what must reach the police station.
 
-    To look at it: `cunjing up` starts everything on this machine. To deploy it: `cunjing migrate` and `cunjing topics`
-    once per release, then an `api` and a `worker` process for each service. Settings come from the environment; every
-    command says which it misses.
+    To look at it: `cunjing run` starts everything on this machine and works a county. To deploy it: `cunjing migrate`
+    and `cunjing topics` once per release, then an `api` and a `worker` process for each service. Settings come from
+    the environment; every command says which it misses.
     """,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -29,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command(rich_help_panel=_LAPTOP)(run)
+app.command(rich_help_panel=_LAPTOP)(demo)
 app.command(rich_help_panel=_LAPTOP)(up)
 app.command(name="clean-data", rich_help_panel=_LAPTOP)(clean_data)
 app.command(rich_help_panel=_LAPTOP)(token)

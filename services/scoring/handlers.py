@@ -220,7 +220,8 @@ def _certificate(fact: Fact[Any]) -> Recorded:
 
 def _report(fact: Fact[Any]) -> Recorded:
     data: ReportFiledV1 = fact.data
-    day = shanghai_day(data.reported_at)
+    # The month in which the matter was noticed: a report sent days later is still that month's work.
+    day = shanghai_day(data.noticed_at)
     return Recorded(data.report_id, _number(fact), data.reporter, data.village, day, None, data.matter_id, _body(fact))
 
 

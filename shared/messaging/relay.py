@@ -42,10 +42,11 @@ _BACKLOG = text(
     FROM outbox WHERE published_at IS NULL AND id > :bound
     """
 )
-_HORIZON = text(
+# A sequence nobody has used says last_value 1.
+_LAST_ID = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq")
+_TRANSACTIONS = text(
     """
-    SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq) AS last_id,
-           pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction
     """
 )
@@ -70,11 +71,14 @@ class Bound:
 
     async def advance(self, connection: AsyncConnection) -> None:
         """Raise the bound to the last candidate if its transactions have ended, then note a new candidate."""
-        horizon = (await connection.execute(_HORIZON)).one()
+        # The id first, in a statement of its own: whoever was handed it had a transaction id by then (the counter row
+        # is written before), so the snapshot taken after it knows that transaction.
+        last_id = (await connection.execute(_LAST_ID)).scalar_one()
+        horizon = (await connection.execute(_TRANSACTIONS)).one()
         if horizon.oldest_running >= self.running_until:
             oldest = (await connection.execute(_OLDEST_UNPUBLISHED, {"bound": self.value})).scalar()
             self.value = max(self.value, min(self.candidate, oldest - 1 if oldest else self.candidate))
-            self.candidate, self.running_until = horizon.last_id, horizon.next_transaction
+            self.candidate, self.running_until = last_id, horizon.next_transaction
 
 
 class Relay:

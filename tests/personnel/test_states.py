@@ -143,7 +143,6 @@ REFUSALS: list[tuple[str, Body, str]] = [
     ("assignments", {"officer_id": str(new_id())}, "personnel.unknown_officer"),
     ("assignments", {"where": {"type": "village", "id": "411622101999"}}, "personnel.unknown_division"),
     ("assignments", {"where": {"type": "area", "id": str(new_id())}}, "personnel.unknown_area"),
-    ("assignments", {"where": {"type": "area", "id": "no uuid"}}, "personnel.unknown_area"),
     ("assignments", {"where": {"type": "room", "id": str(new_id())}}, "personnel.unknown_room"),
     ("assignments", {"role": "backup", "backup_of": str(new_id())}, "personnel.unknown_assignment"),
     ("assignments", {"valid": {"from": "2019-12-31"}}, "personnel.outside_officer_period"),

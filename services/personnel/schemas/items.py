@@ -20,6 +20,7 @@ from shared.contracts.personnel import (
     OrganisationV1,
     Predecessor,
     SchemeBindingV1,
+    Where,
 )
 from shared.observability.redaction import redact
 from shared.security.citizen import normal_citizen_number
@@ -198,6 +199,12 @@ class OfficerItem(OfficerV1, Item):
         return {kind: getattr(self, kind) for kind in ("phone", "citizen_number") if kind in self.model_fields_set}
 
 
+class Place(Where):
+    """Where somebody is: a village by its code, everything else by its id."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+
+
 class AssignmentItem(AssignmentV1, Item):
     """Who holds which post where and when."""
 
@@ -205,6 +212,7 @@ class AssignmentItem(AssignmentV1, Item):
     TABLE: ClassVar[str] = "assignment"
     FACT: ClassVar[type[FactData]] = AssignmentV1
 
+    where: Place
     title: Text | None = None
     exception: Text | None = None
 
