@@ -12,6 +12,12 @@ from shared.devstack.lifeline import Lifeline
 from shared.devstack.postgres import PostgresServer
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes side by side: the whole county in one, everything that needs only parts of it in the other."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("county" if "e2e" in item.path.parts else "parts"))
+
+
 @pytest.fixture(scope="session")
 def stack_folder() -> Iterator[Path]:
     """A folder that is gone after the session."""

@@ -78,7 +78,7 @@ async def test_clocks_may_differ_by_half_a_minute(dev_keys: DevKeys, verifier: T
         {"officer_id": "me"},
         {"scope": ["fieldwork:read"]},
     ],
-    ids=str,
+    ids=lambda changed: next(iter(changed)),
 )
 async def test_claims_that_are_not_ours_are_refused(
     dev_keys: DevKeys, verifier: TokenVerifier, changed: dict[str, Any]
