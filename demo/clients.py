@@ -52,7 +52,10 @@ class Api:
 
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         for _ in range(ATTEMPTS):
-            answer = await self._http.request(method, path, **request)
+            try:
+                answer = await self._http.request(method, path, **request)
+            except httpx.RemoteProtocolError:  # the connection was closed as we sent: whatever was kept is a duplicate
+                continue
             pause = _pause(answer)
             if pause is None:
                 return _content(answer)

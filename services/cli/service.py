@@ -28,6 +28,7 @@ def service_commands(service: str, owns: str) -> typer.Typer:
             loop="uvloop",
             http="httptools",
             access_log=False,
+            timeout_keep_alive=75,  # longer than gateways keep theirs: the side that sends should close first
             log_config=None,
         )
 
