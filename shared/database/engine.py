@@ -32,7 +32,6 @@ def pooled_engine(url: str) -> AsyncEngine:
         pool_size=10,
         max_overflow=5,
         pool_timeout=5,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"server_settings": {"statement_timeout": STATEMENT_TIMEOUT}},
     )

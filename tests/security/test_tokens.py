@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from shared.security import keys as keys_module
+from shared.security import tokens as tokens_module
 from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, DevKeys, ensure_dev_keys, issue_token
 from shared.security.keys import SigningKeys
 from shared.security.principal import Principal
@@ -183,6 +184,16 @@ async def test_requests_that_arrive_during_the_first_load_wait_for_it(
     verifier = TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=SigningKeys(address))
     assert all(await asyncio.gather(*(verifier.verify(signed(dev_keys)) for _ in range(5))))
     assert asked == ["/keys"]
+
+
+async def test_a_token_is_not_good_beyond_its_end_because_it_was_good_before(
+    dev_keys: DevKeys, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = signed(dev_keys, exp=datetime.now(UTC) - timedelta(seconds=20))
+    assert await verifier.verify(token)
+    monkeypatch.setattr(tokens_module, "_LEEWAY_SECONDS", 0)
+    with pytest.raises(TokenExpired):
+        await verifier.verify(token)
 
 
 async def test_a_new_key_is_found_without_a_restart(
