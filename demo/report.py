@@ -76,7 +76,7 @@ def _sheet(sheet: Json) -> Iterator[RenderableType]:
     remarks = [hint["text"] for hint in sheet["warnings"]]
     remarks += [f"待明确 {point['rule']} {point['what']}" for point in sheet["withheld"]]
     if remarks:
-        yield Text("注:" + ";".join(remarks))
+        yield Text("注:" + ";".join(dict.fromkeys(remarks)))  # two items may carry the same remark
 
 
 def _line(line: Json) -> Sequence[RenderableType]:
