@@ -1,4 +1,3 @@
-import os
 import shutil
 import subprocess
 import sys
@@ -82,7 +81,6 @@ def test_folders_above_the_data_keep_their_permissions(tmp_path: Path) -> None:
         server.delete()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
 async def test_programs_in_a_folder_the_server_user_cannot_enter_are_used_from_a_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
