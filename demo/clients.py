@@ -23,7 +23,6 @@ class Api:
     def __init__(self, address: str, token: str) -> None:
         headers = {"authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=60)
-        self.waited = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,8 +58,7 @@ class Api:
             pause = _pause(answer)
             if pause is None:
                 return _content(answer)
-            self.waited += 1  # nothing was kept: the same again
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause)  # nothing was kept: the same again
         raise Unexpected(f"{method} {answer.url}: still busy after {ATTEMPTS} attempts")
 
 

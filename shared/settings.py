@@ -28,7 +28,6 @@ class ServiceSettings(BaseSettings):
     jwks: str = Field(validation_alias="CUNJING_JWKS")
     encryption_keys: Path | None = Field(default=None, validation_alias="CUNJING_ENCRYPTION_KEYS")
     schemes_dir: Path | None = Field(default=None, validation_alias="CUNJING_SCHEMES_DIR")
-    replication_factor: int = Field(default=1, ge=1, validation_alias="CUNJING_REPLICATION_FACTOR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias="CUNJING_LOG_LEVEL"
     )

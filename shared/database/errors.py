@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-TRANSIENT = frozenset({"40001", "40P01", "57014", "55P03"})
-"""Serialisation failure, deadlock, statement timeout, lock not available."""
+REPEATABLE = frozenset({"40001", "40P01"})
+"""Serialisation failure, deadlock: the transaction is gone, the same again may succeed now."""
+
+TRANSIENT = REPEATABLE | {"57014", "55P03"}
+"""Also statement timeout and lock not available: worth trying again after a pause."""
 
 
 def sqlstate(error: BaseException) -> str | None:

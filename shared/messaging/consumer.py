@@ -29,6 +29,7 @@ from shared.messaging.ownership import Ownership, OwnershipLost
 from shared.messaging.progress import Progress
 from shared.messaging.sorting import Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
+from shared.observability.metrics import HELD_FACTS
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,7 @@ class Consumer:
         clock: Clock,
     ) -> None:
         self._connection = connection
+        self._service = service
         self._topics = topics
         self._clock = clock
         self._kafka = new_consumer(bootstrap, service)
@@ -159,24 +161,32 @@ class Consumer:
         """Apply the batch in one transaction; facts the handler refuses are put aside and the rest applied again."""
         try:
             async with unit_on(self._connection, self._clock()) as unit:
-                after = await self._write(unit, topic, batch, broken)
+                after, done = await self._write(unit, topic, batch, broken)
         except RefusedFacts as refusal:
             refused = {_record(i): refusal.reasons[i.fact.id] for i in batch if i.fact and i.fact.id in refusal.reasons}
             await self._commit(topic, batch, broken | refused)
             return
         self._positions |= {TopicPartition(topic, number): offset for number, offset in after.items()}
+        self.progress.count(topic, done, max(incoming.record.timestamp for incoming in batch) / 1000)
 
-    async def _write(self, unit: Unit, topic: str, batch: Sequence[Incoming], broken: Broken) -> dict[int, int]:
+    async def _write(
+        self, unit: Unit, topic: str, batch: Sequence[Incoming], broken: Broken
+    ) -> tuple[dict[int, int], Sorted]:
         after = _after(batch)
         await self._fence(topic, after)
         done = await self._sort(topic, batch, broken)
         if (facts := done.facts) and (refused := await self._topics[topic].handler(facts, unit)):
             raise RefusedFacts(refused)
         await state.save(self._connection, topic, done, after, unit.now)
-        if done.held and await state.held_facts(self._connection, topic) > MAX_HELD:
+        if done.held:
+            await self._bound_held(topic)
+        return after, done
+
+    async def _bound_held(self, topic: str) -> None:
+        held = await state.held_facts(self._connection, topic)
+        HELD_FACTS.labels(self._service, topic).set(held)
+        if held > MAX_HELD:
             raise TooManyHeld(f"over {MAX_HELD} facts of {topic} are held: see the dead letters")
-        self.progress.count(topic, done)
-        return after
 
     async def _fence(self, topic: str, partitions: Iterable[int]) -> None:
         stored = await state.locked_offsets(self._connection, topic, partitions)

@@ -17,6 +17,7 @@ from shared.observability.metrics import (
     FACTS_DUPLICATE,
     FACTS_SKIPPED,
     LAG_RECORDS,
+    LAG_SECONDS,
 )
 
 HINT_EVERY, HINT_TIMEOUT = 5.0, 3.0
@@ -35,9 +36,11 @@ class Progress:
         self._kafka = kafka
         self._positions: dict[TopicPartition, int] = {}
         self._moved = time.monotonic()
+        self._seen: dict[str, float] = {}
 
-    def count(self, topic: str, done: Sorted) -> None:
-        """Add a batch to the counters."""
+    def count(self, topic: str, done: Sorted, last_written: float) -> None:
+        """Add a committed batch to the counters; `last_written` is its newest record's time, in seconds since 1970."""
+        self._seen[topic] = last_written
         FACTS_APPLIED.labels(self._service, topic).inc(len(done.apply))
         FACTS_DUPLICATE.labels(self._service, topic).inc(sum(done.duplicates.values()))
         FACTS_SKIPPED.labels(self._service, topic).inc(sum(done.skipped.values()))
@@ -51,6 +54,8 @@ class Progress:
             lag[partition.topic] = lag.get(partition.topic, 0) + max(0, end - position)
         for topic, records in lag.items():
             LAG_RECORDS.labels(self._service, topic).set(records)
+            behind = time.time() - self._seen.get(topic, time.time()) if records else 0.0
+            LAG_SECONDS.labels(self._service, topic).set(max(0.0, behind))
         if positions != self._positions or not sum(lag.values()):
             self._moved = time.monotonic()
         self._positions = dict(positions)

@@ -3,27 +3,26 @@
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from shared.database.errors import sqlstate
+from shared.database.errors import REPEATABLE, TRANSIENT, sqlstate
 from shared.messaging.outbox import FactTooLarge
 from shared.observability.exceptions import chain
 from shared.web.problems import ContentTooLarge, InvalidRequest, Problem, Unavailable
 
 _log = structlog.get_logger(__name__)
 
-_REPEATABLE = frozenset({"40P01", "40001"})
-# Statement, lock and idle timeouts; shutdown and start-up of the server; too many connections.
-_PASSING = frozenset({"57014", "55P03", "25P03", "57P01", "57P02", "57P03", "57P05", "53300"})
+# Idle timeouts; shutdown and start-up of the server; too many connections.
+_PASSING = TRANSIENT | {"25P03", "57P01", "57P02", "57P03", "57P05", "53300"}
 
 
 def is_repeatable(error: BaseException) -> bool:
     """Deadlock or serialisation failure: the transaction is gone and the same request may succeed now."""
-    return sqlstate(error) in _REPEATABLE
+    return sqlstate(error) in REPEATABLE
 
 
 def problem_of(error: BaseException) -> Problem | None:
     """The problem to answer with, or None where the failure is nobody's fault but ours."""
     state = sqlstate(error) or ""
-    if state in _REPEATABLE | _PASSING or state.startswith("08") or _connection_lost(error):
+    if state in _PASSING or state.startswith("08") or _connection_lost(error):
         return unavailable()
     if state.startswith("22"):
         # Validation let a value through that the column cannot hold: refuse it, and tell us.

@@ -19,23 +19,16 @@ from services.cli.service import settings_class
 from shared.contracts.registry import SERVICES, topics_for
 from shared.database.migrate import migrate, schema_problem
 from shared.security.dependencies import protections, unprotected_routes
-from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.security.dev_issuer import ensure_dev_keys
 from shared.settings import ServiceSettings
+from tests.settings import without_broker
 
 ROOT = Path(__file__).parents[2]
 
 
 def _settings(service: str, folder: Path) -> ServiceSettings:
-    keys = ensure_dev_keys(folder / "keys")
-    return settings_class(service).of(
-        service,
-        database_url=f"postgresql+asyncpg://nobody@localhost/{service}",
-        kafka_bootstrap_servers="127.0.0.1:1",
-        jwt_issuer=DEV_ISSUER,
-        jwt_audience=DEV_AUDIENCE,
-        jwks=str(keys.jwks_path),
-        encryption_keys=keys.encryption_keys_path,
-    )
+    url, keys = f"postgresql+asyncpg://nobody@localhost/{service}", ensure_dev_keys(folder / "keys")
+    return without_broker(settings_class(service), service, url, keys)
 
 
 def _module(service: str, room: str) -> Any:

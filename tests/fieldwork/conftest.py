@@ -10,9 +10,10 @@ from services.fieldwork.app import MIGRATIONS, create_app
 from services.fieldwork.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
-from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.security.dev_issuer import ensure_dev_keys
 from shared.settings import ServiceSettings
 from tests.fieldwork.support import WORLD, Fieldwork, Time
+from tests.settings import without_broker
 
 _EMPTY = f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"
 
@@ -24,15 +25,7 @@ async def service(
     """The API on a migrated database; `blank` empties it for each test."""
     url, keys = make_database(), ensure_dev_keys(tmp_path_factory.mktemp("fieldwork") / "keys")
     await migrate(url, MIGRATIONS)
-    settings = ServiceSettings.of(
-        "fieldwork",
-        database_url=url,
-        kafka_bootstrap_servers="127.0.0.1:1",  # no HTTP route speaks to the broker
-        jwt_issuer=DEV_ISSUER,
-        jwt_audience=DEV_AUDIENCE,
-        jwks=str(keys.jwks_path),
-        encryption_keys=keys.encryption_keys_path,
-    )
+    settings = without_broker(ServiceSettings, "fieldwork", url, keys)
     time = Time()
     app, database = create_app(settings), Database(url, clock=time)
     app.state.database.clock = time

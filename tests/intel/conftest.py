@@ -12,9 +12,10 @@ from services.intel.settings import IntelSettings
 from services.intel.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
-from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.security.dev_issuer import ensure_dev_keys
 from shared.security.vault import Vault
 from tests.intel.support import WORLD, Intel, Receiver, serving
+from tests.settings import without_broker
 
 MakeLoop = Callable[..., DeliveryLoop]
 
@@ -24,16 +25,7 @@ async def service(make_database: Callable[[], str], stack_folder: Path) -> Async
     """The API on a migrated database, one for all tests of a session; each test empties it first."""
     url, keys = make_database(), ensure_dev_keys(stack_folder / "intel-keys")
     await migrate(url, MIGRATIONS)
-    settings = IntelSettings.of(
-        "intel",
-        database_url=url,
-        kafka_bootstrap_servers="127.0.0.1:1",  # no HTTP route speaks to the broker
-        jwt_issuer=DEV_ISSUER,
-        jwt_audience=DEV_AUDIENCE,
-        jwks=str(keys.jwks_path),
-        encryption_keys=keys.encryption_keys_path,
-        retry_seconds=(0.05, 0.05, 0.05),
-    )
+    settings = without_broker(IntelSettings, "intel", url, keys, retry_seconds=(0.05, 0.05, 0.05))
     app, database = create_app(settings), Database(url)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intel") as client:

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from shared.contracts.envelope import Fact
@@ -131,6 +132,8 @@ async def test_a_refused_fact_is_kept_with_its_reason_and_holds_only_its_own_str
     async with relaying(lane), consuming(lane, refuse_fraud):
         await until(lambda: _applied_count(lane, 3))
         await until(lambda: _held(lane, 1))
+    held = REGISTRY.get_sample_value("cunjing_held_facts", {"service": lane.topic, "topic": lane.topic})
+    assert held == 1
     [dead] = await lane.rows("SELECT stream_key, reason, body FROM dead_letter")
     assert (dead.stream_key, dead.reason) == (str(OFFICERS[0]), "no such officer")
     assert b"fraud" in dead.body
@@ -246,3 +249,23 @@ async def test_streams_interleave_but_never_reorder_within_a_partition(lane: Lan
     rows = sorted(await lane.applied(), key=lambda row: str(row.stream_key))
     for _, stream in groupby(rows, key=lambda row: row.stream_key):
         assert [row.sequence for row in stream] == list(range(1, 31))
+
+
+async def test_a_batch_that_is_rolled_back_is_not_counted_as_applied(lane: Lane) -> None:
+    async def refuse_the_first(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
+        await apply_all(facts, unit)
+        return [Refused(fact, "no") for fact in facts if fact.data.reason == "fraud"]
+
+    await lane.publish(*OFFICERS[1:])
+    await lane.publish(OFFICERS[0], reason="fraud")
+    async with relaying(lane), consuming(lane, refuse_the_first):
+        await until(lambda: _dead(lane, 1))
+        await until(lambda: _applied_count(lane, len(OFFICERS) - 1))
+        labels = {"service": lane.topic, "topic": lane.topic}
+        applied = REGISTRY.get_sample_value("cunjing_facts_applied_total", labels)
+        assert applied == len(OFFICERS) - 1
+        await until(lambda: _no_lag(labels))
+
+
+async def _no_lag(labels: dict[str, str]) -> bool:
+    return REGISTRY.get_sample_value("cunjing_lag_seconds", labels) == 0

@@ -9,9 +9,10 @@ from services.personnel.app import MIGRATIONS, create_app
 from services.personnel.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
-from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.security.dev_issuer import ensure_dev_keys
 from shared.settings import ServiceSettings
 from tests.personnel.support import DEMO_DIVISIONS, FILES, Personnel
+from tests.settings import without_broker
 
 TABLES = ", ".join(sorted(metadata.tables.keys() - {"outbox_epoch"}))
 WRITTEN = ("division", "outbox", "outbox_stream", "audit")
@@ -23,15 +24,7 @@ async def running(
 ) -> AsyncIterator[Personnel]:
     url, keys = make_database(), ensure_dev_keys(tmp_path_factory.mktemp("keys"))
     await migrate(url, MIGRATIONS)
-    settings = ServiceSettings.of(
-        "personnel",
-        database_url=url,
-        kafka_bootstrap_servers="127.0.0.1:1",  # no HTTP route speaks to the broker
-        jwt_issuer=DEV_ISSUER,
-        jwt_audience=DEV_AUDIENCE,
-        jwks=str(keys.jwks_path),
-        encryption_keys=keys.encryption_keys_path,
-    )
+    settings = without_broker(ServiceSettings, "personnel", url, keys)
     app, database = create_app(settings), Database(url)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://personnel") as client:
         yield Personnel(app, client, database, keys)

@@ -12,10 +12,11 @@ import httpx
 
 from services.scoring.app import create_app
 from shared.database.unit import Database
-from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, DevKeys, issue_token
+from shared.security.dev_issuer import DevKeys, issue_token
 from shared.security.vault import Vault
 from shared.settings import ServiceSettings
 from tests.scoring.facts import OFFICER, VILLAGE
+from tests.settings import without_broker
 
 OCTOBER = {"period": "2026-10"}
 BOARD = {**OCTOBER, "division": "411622", "scheme": "wenquan"}
@@ -54,16 +55,7 @@ class Api:
 
 
 async def serving(database: Database, keys: DevKeys, schemes: Path | None) -> AsyncIterator[Api]:
-    settings = ServiceSettings.of(
-        "scoring",
-        database_url=database.url,
-        kafka_bootstrap_servers="127.0.0.1:1",  # no HTTP route speaks to the broker
-        jwt_issuer=DEV_ISSUER,
-        jwt_audience=DEV_AUDIENCE,
-        jwks=str(keys.jwks_path),
-        encryption_keys=keys.encryption_keys_path,
-        schemes_dir=schemes,
-    )
+    settings = without_broker(ServiceSettings, "scoring", database.url, keys, schemes_dir=schemes)
     app = create_app(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://scoring") as client:
         yield Api(client, keys, app)
