@@ -23,7 +23,7 @@ from shared.security.principal import Principal
 from shared.security.vault import Vault
 
 CONNECTIONS = 4
-ROUNDS = 3
+ROUNDS = 5
 CALLS = {1: 1500, 100: 100, 500: 30}
 GOALS = {1: 0.35, 100: 0.5, 500: 0.6}
 

@@ -15,11 +15,14 @@ from sqlalchemy import text
 
 from bench.load import http_post
 from bench.stack import Bench
-from bench.world import seed, visits
+from bench.world import batches, seed, visits
 from shared.database.unit import Database
 from shared.messaging.topics import ensure_topics
 
 RATE, SECONDS = 100, 20
+AT_ONCE = 5
+"""What a phone that was offline for a while sends in one post."""
+PHONES = 8
 GOAL_MS = 250
 
 # Both databases are on one server, whose commit timestamps are one clock.
@@ -38,7 +41,7 @@ class Latency:
 
 
 async def measure(bench: Bench) -> Latency:
-    """Single posts at a steady rate through the real processes; every sheet's commits are watched."""
+    """Small posts at a steady rate through the real processes; every sheet's commits are watched."""
     await ensure_topics(bench.kafka.bootstrap_servers, 1)
     fieldwork, scoring = await bench.database("fieldwork"), await bench.database("scoring")
     await seed(fieldwork, "fieldwork")
@@ -71,15 +74,20 @@ async def _until_calm(scoring: Database) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _post(port: int, token: str, posts: list[dict[str, Any]]) -> None:
+async def _post(port: int, token: str, items: list[dict[str, Any]]) -> None:
     send = http_post("/v1/sync", token)
-    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+    posts = batches(items, AT_ONCE)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    for number, item in enumerate(posts):
-        await asyncio.sleep(max(0.0, began + number / RATE - loop.time()))
-        reader, writer = connections[number % len(connections)]
-        await send(reader, writer, number, orjson.dumps({"items": [item]}))
+
+    async def phone(first: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number in range(first, len(posts), PHONES):
+            await asyncio.sleep(max(0.0, began + number * AT_ONCE / RATE - loop.time()))
+            await send(reader, writer, number, orjson.dumps({"items": posts[number]}))
+        writer.close()
+
+    await asyncio.gather(*(phone(first) for first in range(PHONES)))
 
 
 async def _watch(scoring: Database, scored: dict[UUID, set[datetime]]) -> None:

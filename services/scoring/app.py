@@ -49,7 +49,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
         versions=MIGRATIONS,
         handlers=HANDLERS,
         tickers=[
-            Ticker("recompute", timedelta(milliseconds=50), recompute),
+            Ticker("recompute", timedelta(milliseconds=200), recompute),
             Ticker("calendar", timedelta(minutes=1), calendar),
         ],
     )

@@ -69,7 +69,7 @@ class Fact(Generic[D]):
 
 def attributes(fact: Fact[Any], *, recorded_at: datetime, traceparent: str | None) -> dict[str, str]:
     """The CloudEvents attributes a publisher knows before the fact has its place in the stream."""
-    known = {
+    said = {
         "ce_specversion": "1.0",
         "ce_id": str(fact.id),
         "ce_type": fact.type,
@@ -81,13 +81,15 @@ def attributes(fact: Fact[Any], *, recorded_at: datetime, traceparent: str | Non
         "ce_jurisdiction": fact.jurisdiction,
         "ce_classification": fact.classification,
     }
-    optional = {
-        "ce_actororg": str(fact.actor_org) if fact.actor_org else None,
-        "ce_scheme": fact.scheme,
-        "ce_schemeversion": fact.scheme_version,
-        "ce_traceparent": traceparent,
-    }
-    return known | {name: value for name, value in optional.items() if value}
+    if fact.actor_org:
+        said["ce_actororg"] = str(fact.actor_org)
+    if fact.scheme:
+        said["ce_scheme"] = fact.scheme
+    if fact.scheme_version:
+        said["ce_schemeversion"] = fact.scheme_version
+    if traceparent:
+        said["ce_traceparent"] = traceparent
+    return said
 
 
 def headers(

@@ -27,9 +27,9 @@ class Unit:
 async def unit_on(connection: AsyncConnection, now: datetime) -> AsyncGenerator[Unit]:
     """A transaction on this connection; its facts are flushed as the last statement before COMMIT."""
     async with connection.begin():
-        outbox = Outbox()
+        outbox = Outbox(now)
         yield Unit(connection, outbox, now)
-        await outbox.flush(connection, now)
+        await outbox.flush(connection)
 
 
 class Database:

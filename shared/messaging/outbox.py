@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import text
@@ -54,38 +55,38 @@ _FLUSH = text(
 )
 
 
-class Outbox:
-    """The facts of one transaction; `add` only collects, the edge flushes."""
+_Row = tuple[UUID, str, str, str, bytes]
 
-    def __init__(self) -> None:
-        self._facts: list[Fact[Any]] = []
+
+class Outbox:
+    """The facts of one transaction, written out as they are added; the edge flushes.
+
+    What holds locks to the end of a transaction comes last in it, so all that can be done before a flush is.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._rows: list[_Row] = []
 
     def add(self, *facts: Fact[Any]) -> None:
         """Publish these facts if the transaction commits; the order of calls is the order in each stream."""
-        for fact in facts:
-            if fact.type not in BY_TYPE:
-                raise LookupError(f"{fact.type} is not in the registry of facts")
-        self._facts += facts
-
-    async def flush(self, connection: AsyncConnection, now: datetime) -> None:
-        """Write all collected facts in one statement, numbered in their streams."""
-        if not self._facts:
-            return
-        await connection.execute(_FLUSH, self._rows(now))
-        self._facts = []
-
-    def _rows(self, now: datetime) -> dict[str, Any]:
         trace = current_traceparent()
-        bodies = [fact.data.model_dump_json(exclude_none=True).encode() for fact in self._facts]
-        if any(len(body) > MAX_BODY for body in bodies):
+        self._rows += [self._row(fact, trace) for fact in facts]
+
+    async def flush(self, connection: AsyncConnection) -> None:
+        """Write all added facts in one statement, numbered in their streams."""
+        if not self._rows:
+            return
+        names = ("ids", "topics", "keys", "attributes", "bodies")
+        columns = dict(zip(names, map(list, zip(*self._rows, strict=True)), strict=True))
+        await connection.execute(_FLUSH, {**columns, "now": self._now})
+        self._rows = []
+
+    def _row(self, fact: Fact[Any], trace: str | None) -> _Row:
+        if fact.type not in BY_TYPE:
+            raise LookupError(f"{fact.type} is not in the registry of facts")
+        body = fact.data.model_dump_json(exclude_none=True).encode()
+        if len(body) > MAX_BODY:
             raise FactTooLarge
-        return {
-            "ids": [fact.id for fact in self._facts],
-            "topics": [fact.data.TOPIC for fact in self._facts],
-            "keys": [fact.stream_key for fact in self._facts],
-            "attributes": [
-                orjson.dumps(attributes(fact, recorded_at=now, traceparent=trace)).decode() for fact in self._facts
-            ],
-            "bodies": bodies,
-            "now": now,
-        }
+        said = attributes(fact, recorded_at=self._now, traceparent=trace)
+        return fact.id, fact.data.TOPIC, fact.stream_key, orjson.dumps(said).decode(), body

@@ -37,10 +37,12 @@ class Progress:
         self._positions: dict[TopicPartition, int] = {}
         self._moved = time.monotonic()
         self._seen: dict[str, float] = {}
+        self._counted = 0.0
 
     def count(self, topic: str, done: Sorted, last_written: float) -> None:
         """Add a committed batch to the counters; `last_written` is its newest record's time, in seconds since 1970."""
         self._seen[topic] = last_written
+        self._counted = time.monotonic()
         FACTS_APPLIED.labels(self._service, topic).inc(len(done.apply))
         FACTS_DUPLICATE.labels(self._service, topic).inc(sum(done.duplicates.values()))
         FACTS_SKIPPED.labels(self._service, topic).inc(sum(done.skipped.values()))
@@ -61,6 +63,11 @@ class Progress:
         self._positions = dict(positions)
         if time.monotonic() - self._moved > STUCK_AFTER:
             raise Stuck(f"lag of {sum(lag.values())} records and no progress for {STUCK_AFTER:.0f} s")
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since a batch was applied."""
+        return time.monotonic() - self._counted
 
     @property
     def lag(self) -> int:

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 ACK_TIMEOUT = 30.0
 BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.2
+STAYS_BUSY = 1.0
 HOUSEKEEPING = 15.0
 # The server ends a silent session after 10 seconds, and with it our lock.
 PING = 2.0
@@ -101,15 +102,17 @@ class Relay:
         await self._send_for_ever(producer)
 
     async def _send_for_ever(self, producer: AIOKafkaProducer) -> None:
-        housekeeping_at = 0.0
+        housekeeping_at = busy_until = 0.0
         while True:
             sent = await self.send_batch(producer)
             now = asyncio.get_running_loop().time()
+            if sent:
+                busy_until = now + STAYS_BUSY
             if now >= housekeeping_at:
                 housekeeping_at = now + HOUSEKEEPING
                 await self._housekeeping()
             if sent < BATCH:
-                await asyncio.sleep(BUSY_PAUSE if sent else IDLE_PAUSE)
+                await asyncio.sleep(BUSY_PAUSE if now < busy_until else IDLE_PAUSE)
 
     async def send_batch(self, producer: AIOKafkaProducer) -> int:
         """Send the next rows in order and mark the acknowledged prefix; returns how many were sent."""

@@ -37,13 +37,18 @@ log = structlog.get_logger(__name__)
 
 EXIT = 70
 RETRY_PAUSE = 0.5
+BUSY_PAUSE, STAYS_BUSY = 0.02, 1.0
+"""Facts that came are soon worked on; an idle process ticks at the slow pace of its tickers."""
 MAX_LAG = 50_000
 """About what a worker applies in two to five seconds: beyond it the process is not up to date."""
 
 
 @dataclass(frozen=True)
 class Ticker:
-    """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now."""
+    """Work done at least every `interval`, more often while facts come in, each time in a transaction of its own.
+
+    True means that more is waiting now.
+    """
 
     name: str
     interval: timedelta
@@ -101,13 +106,18 @@ class Worker:
             try:
                 async with self.database.unit() as unit:
                     more = await ticker.tick(unit)
-                pause = 0.0 if more else ticker.interval.total_seconds()
+                pause = 0.0 if more else self._pause(ticker)
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.warning("ticker.retry", ticker=ticker.name, error=type(error).__name__)
                 pause = RETRY_PAUSE
             await asyncio.sleep(pause)
+
+    def _pause(self, ticker: Ticker) -> float:
+        usual = ticker.interval.total_seconds()
+        busy = self._consumer is not None and self._consumer.progress.quiet_for < STAYS_BUSY
+        return min(usual, BUSY_PAUSE) if busy else usual
 
     async def _require_schema(self) -> None:
         async with self.database.engine.connect() as connection:

@@ -68,7 +68,7 @@ async def own_work(connection: AsyncConnection, work: Sequence[Work]) -> set[Wor
         "days": [day for _, _, day in work],
     }
     found = await connection.execute(_OWN_WORK, columns)
-    return {(row.officer_id, row.village, row.day) for row in found}
+    return {tuple(row) for row in found.all()}
 
 
 async def station_of(connection: AsyncConnection, village: str, day: date) -> UUID | None:

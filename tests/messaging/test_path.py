@@ -52,7 +52,7 @@ async def test_facts_of_a_rolled_back_transaction_are_never_seen(lane: Lane) -> 
     async def publish_and_fail() -> None:
         async with lane.publisher.unit() as unit:
             unit.outbox.add(lane.fact(OFFICERS[0]))
-            await unit.outbox.flush(unit.connection, unit.now)
+            await unit.outbox.flush(unit.connection)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -33,7 +33,7 @@ async def test_it_waits_for_a_transaction_that_holds_a_smaller_id(lane: Lane) ->
     bound = Bound()
     async with lane.publisher.unit() as slow:
         slow.outbox.add(lane.fact(OFFICERS[0]))
-        await slow.outbox.flush(slow.connection, slow.now)
+        await slow.outbox.flush(slow.connection)
         await lane.publish(OFFICERS[1], OFFICERS[2])
         async with lane.publisher.engine.begin() as connection:
             await connection.execute(text("UPDATE outbox SET published_at = now()"))
@@ -45,7 +45,7 @@ async def test_a_fact_committed_late_is_sent_by_a_relay_that_sent_later_ones_bef
     async with relaying(lane), consuming(lane):
         async with lane.publisher.unit() as slow:
             slow.outbox.add(lane.fact(OFFICERS[0]))
-            await slow.outbox.flush(slow.connection, slow.now)
+            await slow.outbox.flush(slow.connection)
             await lane.publish(OFFICERS[1])
             await until(lambda: _applied(lane, 1))
         await until(lambda: _applied(lane, 2))

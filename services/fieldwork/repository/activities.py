@@ -80,7 +80,7 @@ _CLEARED: dict[Clearance, tuple[str, ...]] = {
 
 async def insert(connection: AsyncConnection, rows: Sequence[ActivityRow]) -> set[UUID]:
     """Keep new activities (columns as `ACTIVITY_COLUMNS`); returns the ids that were not here."""
-    return set(await connection.scalars(_ACTIVITY.statement, _ACTIVITY.parameters(rows)))
+    return set((await connection.scalars(_ACTIVITY.statement, _ACTIVITY.parameters(rows))).all())
 
 
 async def lock(connection: AsyncConnection, ids: Iterable[UUID], who: Principal) -> dict[UUID, Row[Any]]:

@@ -44,7 +44,7 @@ _IN_FORCE = text(
 
 async def insert(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
     """Keep new certificates; one beside another in force for the same matter is not kept."""
-    return set(await connection.scalars(_CERTIFICATE.statement, _CERTIFICATE.parameters(rows)))
+    return set((await connection.scalars(_CERTIFICATE.statement, _CERTIFICATE.parameters(rows))).all())
 
 
 async def in_force(connection: AsyncConnection, matters: Collection[Matter]) -> dict[Matter, Row[Any]]:

@@ -96,7 +96,7 @@ async def officers(connection: AsyncConnection, asked: Iterable[UUID | str]) -> 
     badges = [ref for ref in refs if isinstance(ref, str)]
     ids = [ref for ref in refs if isinstance(ref, UUID)]
     found: dict[UUID | str, Person] = {}
-    for row in await connection.execute(_OFFICERS, {"ids": ids, "badges": badges}):
+    for row in (await connection.execute(_OFFICERS, {"ids": ids, "badges": badges})).all():
         person = Person(row.officer_id, row.kind, row.org)
         found[row.officer_id] = person
         if row.badge:
@@ -112,7 +112,7 @@ async def villages(connection: AsyncConnection, asked: Iterable[UUID | str]) -> 
     codes = [ref for ref in refs if isinstance(ref, str)]
     foreign = [ref for ref in refs if isinstance(ref, UUID)]
     found = await connection.execute(_VILLAGES, {"codes": codes, "refs": foreign})
-    return {row.ref or row.code: row.code for row in found}
+    return {row.ref or row.code: row.code for row in found.all()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,12 +164,12 @@ class KnownSession:
 
 async def insert_arrivals(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
     """Keep new arrivals; returns the ids that were not here."""
-    return set(await connection.scalars(_ARRIVAL.statement, _ARRIVAL.parameters(rows)))
+    return set((await connection.scalars(_ARRIVAL.statement, _ARRIVAL.parameters(rows))).all())
 
 
 async def insert_departures(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
     """Keep new departures; one whose session has another departure is not kept."""
-    return set(await connection.scalars(_DEPARTURE.statement, _DEPARTURE.parameters(rows)))
+    return set((await connection.scalars(_DEPARTURE.statement, _DEPARTURE.parameters(rows))).all())
 
 
 async def arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
@@ -199,7 +199,7 @@ async def officers_of_areas(
 ) -> set[UUID]:
     """Officers whose own work may change when these areas or their villages do."""
     columns = {"areas": [str(area) for area in areas], "villages": list(villages)}
-    return set(await connection.scalars(_OFFICERS_OF_AREAS, columns))
+    return set((await connection.scalars(_OFFICERS_OF_AREAS, columns)).all())
 
 
 async def mark_days_over(connection: AsyncConnection, today: date, limit: int) -> int:

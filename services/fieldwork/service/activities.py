@@ -36,6 +36,7 @@ from shared.ids import new_id
 from shared.observability.redaction import redact
 from shared.reference.queries import Work
 from shared.security.vault import Vault
+from shared.turns import in_turns
 from shared.web.problems import Problem
 
 
@@ -51,15 +52,19 @@ class Activities:
 
     async def record(self, entries: Sequence[Entry[Activity]], bound: Bound) -> list[Change]:
         """Keep and publish the good and new ones."""
-        rows = {entry.index: row for entry in entries if entry.is_open and (row := self._checked(entry, bound))}
+        opened = in_turns(entry for entry in entries if entry.is_open)
+        rows = {entry.index: row async for entry in opened if (row := self._checked(entry, bound))}
 
         async def insert(chosen: list[Entry[Activity]]) -> set[UUID]:
             return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
 
         created = await settle(self._unit, activity, entries, lambda item: item.id, insert)
-        made = [dict(zip(repository.ACTIVITY_COLUMNS, rows[entry.index], strict=True)) for entry in created]
-        self._unit.outbox.add(*(self._recorded(row, entry.given) for row, entry in zip(made, created, strict=True)))
-        return [Change(row["village"], "activity", row["id"], "recorded") for row in made]
+        made = []
+        async for entry in in_turns(created):
+            kept = dict(zip(repository.ACTIVITY_COLUMNS, rows[entry.index], strict=True))
+            self._unit.outbox.add(_recorded(kept))
+            made.append(Change(kept["village"], "activity", kept["id"], "recorded"))
+        return made
 
     def _checked(self, entry: Entry[Activity], bound: Bound) -> repository.ActivityRow | None:
         """The row of an activity that fulfils every rule; otherwise the entry is told why not."""
@@ -131,24 +136,12 @@ class Activities:
             item.group_id,
             item.room_id,
             item.task_id,
-            details,
-            _json([piece.__dict__ for piece in item.evidence]),
+            item.details,
+            [piece.__dict__ for piece in item.evidence],
             item.supersedes,
-            item.note and self._vault.seal(item.note),
+            self._vault.seal(item.note) if item.note else None,
             kind.classification,
             "waiting",
-        )
-
-    def _recorded(self, row: dict[str, Any], item: Activity) -> Fact[ActivityRecordedV1]:
-        data = ActivityRecordedV1.model_validate(
-            row | {"activity_id": row["id"], "details": item.details, "evidence": [e.__dict__ for e in item.evidence]}
-        )
-        return Fact.of(
-            data,
-            time=row["since"],
-            actor=row["author"],
-            jurisdiction=row["village"],
-            classification=row["classification"],
         )
 
     async def supersede(self, created: Sequence[UUID]) -> None:
@@ -186,6 +179,17 @@ class Activities:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def _recorded(row: dict[str, Any]) -> Fact[ActivityRecordedV1]:
+    data = ActivityRecordedV1.model_validate(row | {"activity_id": row["id"]})
+    return Fact.of(
+        data,
+        time=row["since"],
+        actor=row["author"],
+        jurisdiction=row["village"],
+        classification=row["classification"],
+    )
 
 
 def _superseded(row: Any, unit: Unit) -> Fact[ActivityRejectedV1]:

@@ -20,6 +20,7 @@ from shared.reference.queries import Work
 from shared.security.audit import AuditEntry, record_audits
 from shared.security.principal import Principal
 from shared.security.vault import Vault
+from shared.turns import in_turns
 from shared.web.problems import Problem
 from shared.web.validation import fault_list
 
@@ -86,9 +87,9 @@ class Reader(Generic[I]):
         self._types = types
         self._tag = tag
 
-    def read(self, raw_items: Sequence[Any]) -> list[Entry[I]]:
+    async def read(self, raw_items: Sequence[Any]) -> list[Entry[I]]:
         """One entry per raw item, in order."""
-        return [self._entry(index, raw) for index, raw in enumerate(raw_items)]
+        return [self._entry(index, raw) async for index, raw in in_turns(enumerate(raw_items))]
 
     def _entry(self, index: int, raw: Any) -> Entry[I]:
         entry: Entry[I] = Entry(index)

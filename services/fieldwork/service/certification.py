@@ -50,7 +50,7 @@ class Certification:
 
     async def certify(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
         """Keep and publish the good and new ones."""
-        entries = Reader(self._vault, _TYPES, lambda _: "certificate").read(raw_items)
+        entries = await Reader(self._vault, _TYPES, lambda _: "certificate").read(raw_items)
         read = [entry.given for entry in entries if entry.item]
         known = await References.of(
             self._unit, self._who, [item.certified_by for item in read], [item.village for item in read]

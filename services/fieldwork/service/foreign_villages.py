@@ -30,7 +30,7 @@ class ForeignVillages:
 
     async def keep(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
         """Keep names of known villages inside one's jurisdiction; a name given twice means the later village."""
-        entries = Reader(self._vault, _TYPES, lambda _: "foreign_village").read(raw_items)
+        entries = await Reader(self._vault, _TYPES, lambda _: "foreign_village").read(raw_items)
         known = await References.of(self._unit, self._who, (), [e.given.village[:12] for e in entries if e.item])
         names = {}
         for entry in entries:

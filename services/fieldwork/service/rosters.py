@@ -34,7 +34,7 @@ class Rosters:
 
     async def enter(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
         """Put officers on duty; a day that is there already is a duplicate."""
-        entries = Reader(self._vault, _TYPES, lambda _: "roster_day").read(raw_items)
+        entries = await Reader(self._vault, _TYPES, lambda _: "roster_day").read(raw_items)
         known = await References.of(self._unit, self._who, [entry.given.officer for entry in entries if entry.item])
         homes = await people.homes(self._unit.connection, {p.officer_id for p in known.officers.values()})
         days = {entry.index: day for entry in entries if entry.is_open and (day := self._day(entry, known, homes))}

@@ -39,7 +39,7 @@ class Sync:
 
     async def take(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
         """Keep what is good and new; tell of every item what became of it."""
-        entries = Reader(self._vault, _TYPES, lambda raw: raw.get("type")).read(raw_items)
+        entries = await Reader(self._vault, _TYPES, lambda raw: raw.get("type")).read(raw_items)
         known = await self._references(entries)
         activities = Activities(self._unit, known, self._kinds, self._vault)
         register = Register(self._unit, known)
@@ -48,10 +48,11 @@ class Sync:
         made += await register.leave(_of(entries, Departure))
         await register.mark()
         await audit_batch(self._unit, self._who, "fieldwork.sync", entries)
+        told = await self._told(entries)
         # Last: the feeds' counters are held from here to COMMIT.
         await changes.append(self._unit.connection, made, self._unit.now)
         await activities.supersede([change.item_id for change in made if change.item_type == "activity"])
-        return await self._told(entries)
+        return told
 
     async def _references(self, entries: Sequence[Entry[SyncItem]]) -> References:
         officers: list[Ref] = []

@@ -65,7 +65,7 @@ class Verification:
 
     async def decide(self, raw_verdicts: Sequence[Any]) -> list[dict[str, Any]]:
         """Let each permitted verdict stand; tell of the others why not, naming the verdict that stands."""
-        entries = Reader(self._vault, _TYPES, lambda raw: raw.get("verdict")).read(raw_verdicts)
+        entries = await Reader(self._vault, _TYPES, lambda raw: raw.get("verdict")).read(raw_verdicts)
         known = await References.of(self._unit, self._who, [e.given.verified_by for e in entries if e.item])
         verifiers = {entry.index: who for entry in entries if entry.is_open and (who := _verifier(entry, known))}
         asked = [entry.given.activity_id for entry in entries if entry.is_open]

@@ -50,7 +50,7 @@ class Reports:
     async def add(self, rows: Sequence[Row]) -> set[UUID]:
         """Insert those whose id (and, from activities, matter) is not there yet; returns the ids inserted."""
         added = insert(report).on_conflict_do_nothing().returning(report.c.report_id)
-        return set(await self.connection.scalars(added, [dict(row) for row in rows]))
+        return set((await self.connection.scalars(added, [dict(row) for row in rows])).all())
 
     async def get(self, report_id: UUID) -> Row | None:
         """A report, whoever asks."""

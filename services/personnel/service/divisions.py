@@ -94,7 +94,7 @@ class DivisionImport:
         while rows := await staging.touched(after, CHUNK):
             for row in rows:
                 self.unit.outbox.add(self._fact(from_columns(DivisionV1, row), row["jurisdiction"]))
-            await self.unit.outbox.flush(self.unit.connection, self.unit.now)
+            await self.unit.outbox.flush(self.unit.connection)
             after, done = rows[-1]["code"], done + len(rows)
             self.progress("published", done)
 

@@ -85,7 +85,7 @@ _TAKE = text(
     DELETE FROM dirty_mark WHERE officer_id IN (
         SELECT officer_id FROM dirty_mark
         WHERE first_at < clock_timestamp() - interval '2 seconds'
-           OR (last_at < clock_timestamp() - interval '30 milliseconds' AND (SELECT busy FROM waiting) IS NOT TRUE)
+           OR (last_at < clock_timestamp() - interval '10 milliseconds' AND (SELECT busy FROM waiting) IS NOT TRUE)
         ORDER BY first_at
         LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM waiting)
         FOR UPDATE SKIP LOCKED)
@@ -164,10 +164,10 @@ async def mark_outdated(connection: AsyncConnection, versions: Sequence[tuple[st
 async def officers_of_assignments(connection: AsyncConnection, assignments: Collection[str]) -> set[UUID]:
     """Who holds these assignments as far as known."""
     query = text("SELECT officer_id FROM known_assignment WHERE assignment_id = ANY(CAST(:ids AS uuid[]))")
-    return set(await connection.scalars(query, {"ids": list(assignments)}))
+    return set((await connection.scalars(query, {"ids": list(assignments)})).all())
 
 
 async def officers_of_areas(connection: AsyncConnection, areas: Collection[str]) -> set[UUID]:
     """Who is assigned to these areas, whenever."""
     query = text("SELECT officer_id FROM known_assignment WHERE where_type = 'area' AND where_id = ANY(:ids)")
-    return set(await connection.scalars(query, {"ids": list(areas)}))
+    return set((await connection.scalars(query, {"ids": list(areas)})).all())
