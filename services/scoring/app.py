@@ -49,7 +49,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
         versions=MIGRATIONS,
         handlers=HANDLERS,
         tickers=[
-            Ticker("recompute", timedelta(milliseconds=200), recompute),
+            Ticker("recompute", timedelta(milliseconds=200), recompute, follows_facts=True),
             Ticker("calendar", timedelta(minutes=1), calendar),
         ],
     )

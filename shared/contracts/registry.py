@@ -78,3 +78,8 @@ def types_for(reader: str, topic: str) -> dict[str, type[FactData]]:
 def topics_for(reader: str) -> tuple[str, ...]:
     """The topics that hold at least one fact listed for this reader."""
     return tuple(topic for topic in TOPICS if types_for(reader, topic))
+
+
+def published_by(service: str) -> tuple[str, ...]:
+    """The topics this service publishes on."""
+    return tuple(topic for topic in TOPICS if topic.startswith(f"{service}."))

@@ -27,7 +27,7 @@ from shared.messaging.handling import Refused, Subscription
 from shared.messaging.incoming import Incoming, read
 from shared.messaging.ownership import Ownership, OwnershipLost
 from shared.messaging.progress import Progress
-from shared.messaging.sorting import Sorted, sort_reference, sort_stream
+from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
 from shared.observability.metrics import HELD_FACTS
 
@@ -37,17 +37,13 @@ POLL_MS = 250
 MAX_RECORDS = 1000
 REVIEW = 0.25
 MAX_HELD = 100_000
+"""More than anybody could look through: a topic with more facts held waits on the broker until they are mended."""
+LOOK_AT_HELD = 5.0
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
-
-Broken = dict[tuple[int, int], str]
 
 
 class Fenced(OwnershipLost):
     """The stored offsets are not where this worker stands: another one has written, this process must exit."""
-
-
-class TooManyHeld(RuntimeError):
-    """More facts wait behind dead letters than anybody could look through: stop until they are mended."""
 
 
 class RefusedFacts(Exception):
@@ -76,7 +72,8 @@ class Consumer:
         self._kafka = new_consumer(bootstrap, service)
         self._ownership = Ownership(connection, tuple(sorted(topics)), PARTITIONS)
         self._positions: dict[TopicPartition, int] = {}
-        self._reviewed = 0.0
+        self._waiting: set[str] = set()
+        self._reviewed = self._looked = 0.0
         self.progress = Progress(service, self._kafka)
 
     async def run(self) -> None:
@@ -118,7 +115,9 @@ class Consumer:
             await self._ownership.release(topic, number)
         await self._start_at_stored_offsets(await self._ownership.take())
         self._reviewed = time.monotonic()
-        self.progress.report(self._positions)
+        if self._reviewed - self._looked > LOOK_AT_HELD:
+            await self._look_at_held()
+        self.progress.report({p: at for p, at in self._positions.items() if p.topic not in self._waiting})
 
     async def _start_at_stored_offsets(self, taken: Sequence[tuple[str, int]]) -> None:
         """Read the offsets in a statement after the lock was taken, then seek and resume."""
@@ -130,7 +129,25 @@ class Consumer:
                 partition = TopicPartition(topic, number)
                 self._positions[partition] = stored.get(number, 0)
                 self._kafka.seek(partition, self._positions[partition])
+                if topic not in self._waiting:
+                    self._kafka.resume(partition)
+
+    async def _look_at_held(self) -> None:
+        """Tell how many facts are held; a topic with too many waits, the others and the rest of the worker go on."""
+        async with self._connection.begin():
+            held = await state.held_facts(self._connection)
+        self._looked = time.monotonic()
+        for topic in self._topics:
+            HELD_FACTS.labels(self._service, topic).set(held.get(topic, 0))
+        too_many = {topic for topic in self._topics if held.get(topic, 0) > MAX_HELD}
+        for partition in self._positions:
+            if partition.topic in too_many:
+                self._kafka.pause(partition)
+            elif partition.topic in self._waiting:
                 self._kafka.resume(partition)
+        if too_many - self._waiting:
+            log.error("consumer.too_many_held", topics=sorted(too_many), help="see `cunjing streams held`")
+        self._waiting = too_many
 
     async def _poll(self) -> None:
         polled = await self._kafka.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
@@ -147,7 +164,7 @@ class Consumer:
         try:
             await self._commit(topic, batch, {})
         except Exception as error:
-            if isinstance(error, OwnershipLost | TooManyHeld) or self._may_retry(error) or self._lost():
+            if isinstance(error, OwnershipLost) or self._may_retry(error) or self._lost():
                 raise
             if len(batch) == 1:
                 log.error("consumer.dead_letter", topic=topic, error=type(error).__name__)
@@ -164,10 +181,10 @@ class Consumer:
                 after, done = await self._write(unit, topic, batch, broken)
         except RefusedFacts as refusal:
             refused = {_record(i): refusal.reasons[i.fact.id] for i in batch if i.fact and i.fact.id in refusal.reasons}
-            await self._commit(topic, batch, broken | refused)
+            await self._commit(topic, batch, {**broken, **refused})
             return
         self._positions |= {TopicPartition(topic, number): offset for number, offset in after.items()}
-        self.progress.count(topic, done, max(incoming.record.timestamp for incoming in batch) / 1000)
+        self.progress.count(topic, done)
 
     async def _write(
         self, unit: Unit, topic: str, batch: Sequence[Incoming], broken: Broken
@@ -178,15 +195,7 @@ class Consumer:
         if (facts := done.facts) and (refused := await self._topics[topic].handler(facts, unit)):
             raise RefusedFacts(refused)
         await state.save(self._connection, topic, done, after, unit.now)
-        if done.held:
-            await self._bound_held(topic)
         return after, done
-
-    async def _bound_held(self, topic: str) -> None:
-        held = await state.held_facts(self._connection, topic)
-        HELD_FACTS.labels(self._service, topic).set(held)
-        if held > MAX_HELD:
-            raise TooManyHeld(f"over {MAX_HELD} facts of {topic} are held: see the dead letters")
 
     async def _fence(self, topic: str, partitions: Iterable[int]) -> None:
         stored = await state.locked_offsets(self._connection, topic, partitions)

@@ -17,7 +17,9 @@ _APPLIED = text(
     SELECT c.topic, c.facts, COALESCE(t.duplicates, 0)::bigint AS duplicates, COALESCE(t.skipped, 0)::bigint AS skipped,
            (SELECT count(*) FROM dead_letter d WHERE d.topic = c.topic) AS dead_letters,
            (SELECT count(*) FROM held_fact h WHERE h.topic = c.topic) AS held
-    FROM (SELECT topic, sum(last_seq)::bigint AS facts FROM stream_cursor GROUP BY topic) c
+    FROM (SELECT topic, COALESCE(sum(last_seq), 0)::bigint AS facts
+          FROM stream_cursor FULL JOIN (SELECT DISTINCT topic FROM consumer_offset) o USING (topic)
+          GROUP BY topic) c
     LEFT JOIN (SELECT topic, sum(duplicates) AS duplicates, sum(skipped) AS skipped
                FROM consumer_tally GROUP BY topic) t USING (topic)
     """

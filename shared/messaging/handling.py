@@ -30,7 +30,7 @@ class Subscription:
 
     handler: Handler
     types: Mapping[str, type[FactData]]
-    compacted: bool = False
+    compacted: bool
 
 
 def subscriptions(service: str, handlers: Mapping[str, Handler]) -> dict[str, Subscription]:

@@ -44,7 +44,8 @@ def read(record: ConsumerRecord, types: Mapping[str, type[FactData]]) -> Incomin
 
 
 def _key(raw: bytes | None) -> str | None:
+    """None for a key that names no stream of ours; PostgreSQL keeps no NUL in a text."""
     try:
-        return raw.decode() if raw else None
+        return raw.decode() if raw and b"\0" not in raw else None
     except UnicodeDecodeError:
         return None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -28,6 +29,13 @@ class Stuck(RuntimeError):
     """There is something to consume and nothing has moved for a minute: the process must exit."""
 
 
+class Goal(NamedTuple):
+    """An end of a partition that was seen and is still to be reached."""
+
+    offset: int
+    seen_at: float
+
+
 class Progress:
     """Watches one consumer's positions against the ends of its partitions."""
 
@@ -36,12 +44,11 @@ class Progress:
         self._kafka = kafka
         self._positions: dict[TopicPartition, int] = {}
         self._moved = time.monotonic()
-        self._seen: dict[str, float] = {}
+        self._goals: dict[TopicPartition, Goal] = {}
         self._counted = 0.0
 
-    def count(self, topic: str, done: Sorted, last_written: float) -> None:
-        """Add a committed batch to the counters; `last_written` is its newest record's time, in seconds since 1970."""
-        self._seen[topic] = last_written
+    def count(self, topic: str, done: Sorted) -> None:
+        """Add a committed batch to the counters."""
         self._counted = time.monotonic()
         FACTS_APPLIED.labels(self._service, topic).inc(len(done.apply))
         FACTS_DUPLICATE.labels(self._service, topic).inc(sum(done.duplicates.values()))
@@ -50,14 +57,20 @@ class Progress:
 
     def report(self, positions: Mapping[TopicPartition, int]) -> None:
         """Publish the lag of every topic; raise Stuck when there is lag and no progress."""
-        lag: dict[str, int] = {}
+        now = time.monotonic()
+        lag: dict[str, int] = dict.fromkeys((partition.topic for partition in positions), 0)
+        behind: dict[str, float] = dict.fromkeys(lag, 0.0)
         for partition, position in positions.items():
             end = self._kafka.highwater(partition) or 0
-            lag[partition.topic] = lag.get(partition.topic, 0) + max(0, end - position)
+            lag[partition.topic] += max(0, end - position)
+            goal = self._goals.get(partition)
+            if goal is None or position >= goal.offset:
+                goal = self._goals[partition] = Goal(end, now)
+            if position < goal.offset:
+                behind[partition.topic] = max(behind[partition.topic], now - goal.seen_at)
         for topic, records in lag.items():
             LAG_RECORDS.labels(self._service, topic).set(records)
-            behind = time.time() - self._seen.get(topic, time.time()) if records else 0.0
-            LAG_SECONDS.labels(self._service, topic).set(max(0.0, behind))
+            LAG_SECONDS.labels(self._service, topic).set(behind[topic])
         if positions != self._positions or not sum(lag.values()):
             self._moved = time.monotonic()
         self._positions = dict(positions)

@@ -17,7 +17,7 @@ BROKER_TIMEOUT = 2.0
 
 
 def readiness(settings: ServiceSettings, database: Database, versions: Path) -> Mapping[str, Check]:
-    """The checks every API and worker has, by name."""
+    """The checks every process has, by name. A broker that is away keeps no API from accepting: the outbox waits."""
 
     async def database_answers() -> str | None:
         async with database.engine.connect() as connection:
@@ -28,11 +28,13 @@ def readiness(settings: ServiceSettings, database: Database, versions: Path) -> 
         async with database.engine.connect() as connection:
             return await schema_problem(connection, settings.service, versions)
 
-    async def broker_answers() -> str | None:
-        tried = [await _reachable(address) for address in settings.kafka_bootstrap_servers.split(",")]
-        return None if any(tried) else "no broker of KAFKA_BOOTSTRAP_SERVERS accepts a connection"
+    return {"database": database_answers, "schema": schema_is_current}
 
-    return {"database": database_answers, "schema": schema_is_current, "broker": broker_answers}
+
+async def broker_answers(bootstrap: str) -> str | None:
+    """What is wrong with the brokers; None when one of them accepts a connection."""
+    tried = await asyncio.gather(*(_reachable(address) for address in bootstrap.split(",")))
+    return None if any(tried) else "no broker of KAFKA_BOOTSTRAP_SERVERS accepts a connection"
 
 
 async def _reachable(address: str) -> bool:

@@ -119,27 +119,36 @@ class Relay:
         rows = (await self._connection.execute(_UNPUBLISHED, {"bound": self._bound.value, "batch": BATCH})).all()
         if not rows:
             return 0
-        acknowledged = await self._send(producer, rows)
+        acks = await self._send(producer, rows)
+        acknowledged = next((n for n, ack in enumerate(acks) if not _acknowledged(ack)), len(acks))
         if acknowledged:
             await self._connection.execute(_MARK, {"ids": [row.id for row in rows[:acknowledged]]})
             for topic, count in Counter(row.topic for row in rows[:acknowledged]).items():
                 FACTS_PUBLISHED.labels(self._service, topic).inc(count)
         if acknowledged < len(rows):
-            raise RelayFailed(f"{len(rows) - acknowledged} of {len(rows)} facts were not acknowledged")
+            raise RelayFailed(f"{acknowledged} of {len(rows)} facts acknowledged: {_reason(acks)}")
         return acknowledged
 
-    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row[Any]]) -> int:
-        """How many of the rows, from the first on, the broker has acknowledged."""
-        pending: list[asyncio.Future[object]] = []
-        try:
-            async with asyncio.timeout(ACK_TIMEOUT):
-                for row in rows:
-                    pending.append(await self._hand_over(producer, row))
-                while (await asyncio.wait(pending, timeout=PING))[1]:
-                    await self._connection.execute(_PING)
-        except Exception as error:  # whatever it is: count what was acknowledged, then RelayFailed ends the process
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row[Any]]) -> list[asyncio.Future[object]]:
+        """The acknowledgements of the rows handed over, in order; those still open after ACK_TIMEOUT stay open."""
+        acks: list[asyncio.Future[object]] = []
+
+        async def hand_all_over() -> None:
+            for row in rows:
+                acks.append(await self._hand_over(producer, row))
+            await asyncio.wait(acks)
+
+        handing = asyncio.create_task(hand_all_over())
+        give_up_at = asyncio.get_running_loop().time() + ACK_TIMEOUT
+        while not (await asyncio.wait([handing], timeout=PING))[0]:
+            await self._connection.execute(_PING)
+            if asyncio.get_running_loop().time() > give_up_at:
+                break
+        if handing.cancel():
+            log.error("relay.gave_up", after_seconds=ACK_TIMEOUT)
+        elif error := handing.exception():
             log.error("relay.failed", error=type(error).__name__)
-        return next((n for n, ack in enumerate(pending) if not _acknowledged(ack)), len(pending))
+        return acks
 
     async def _hand_over(self, producer: AIOKafkaProducer, row: Row[Any]) -> asyncio.Future[object]:
         attributes = orjson.loads(row.attributes)
@@ -160,3 +169,8 @@ class Relay:
 
 def _acknowledged(ack: asyncio.Future[object]) -> bool:
     return ack.done() and not ack.cancelled() and ack.exception() is None
+
+
+def _reason(acks: Sequence[asyncio.Future[object]]) -> str:
+    failed = (ack.exception() for ack in acks if ack.done() and not ack.cancelled())
+    return next((f"{type(error).__name__}: {error}" for error in failed if error), "no answer from the broker")

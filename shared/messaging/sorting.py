@@ -10,6 +10,12 @@ from uuid import UUID
 from shared.contracts.envelope import Fact, Place
 from shared.messaging.incoming import Incoming
 
+Broken = Mapping[tuple[int, int], str]
+"""Why the handler refused or failed on records, by partition and offset."""
+
+DEAD_LETTER = "dead letter"
+NO_STREAM = "the record's key names no stream"
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -38,18 +44,13 @@ class Sorted:
         return [incoming.fact for incoming in self.apply if incoming.fact]
 
 
-def sort_stream(
-    batch: Iterable[Incoming], known: Mapping[str, Cursor], broken: Mapping[tuple[int, int], str]
-) -> Sorted:
-    """Decide a batch of a stream topic: only `sequence = last + 1` with `previous` ours is normal.
-
-    `broken` names records (partition, offset) that the handler refused or failed on.
-    """
+def sort_stream(batch: Iterable[Incoming], known: Mapping[str, Cursor], broken: Broken) -> Sorted:
+    """Decide a batch of a stream topic: only `sequence = last + 1` with `previous` ours is normal."""
     done = Sorted()
     for incoming in batch:
         reason = incoming.wrong or broken.get((incoming.partition, incoming.offset))
         if incoming.stream_key is None:
-            done.dead.append((incoming, reason or "no stream key"))
+            done.dead.append((incoming, reason or NO_STREAM))
             continue
         cursor = done.cursors.get(incoming.stream_key) or known.get(incoming.stream_key, Cursor())
         done.cursors[incoming.stream_key] = _step(done, incoming, cursor, reason)
@@ -66,8 +67,8 @@ def _step(done: Sorted, incoming: Incoming, cursor: Cursor, reason: str | None) 
         done.held.append((incoming, "its stream is held"))
         return cursor
     if reason or not place:
-        done.dead.append((incoming, reason or "no place in a stream"))
-        return replace(cursor, held=f"dead letter: {reason}")
+        done.dead.append((incoming, reason or NO_STREAM))
+        return replace(cursor, held=f"{DEAD_LETTER}: {reason}")
     if fault := discontinuity(place, cursor):
         done.held.append((incoming, fault))
         return replace(cursor, held=fault)
@@ -76,7 +77,10 @@ def _step(done: Sorted, incoming: Incoming, cursor: Cursor, reason: str | None) 
 
 
 def _is_duplicate(place: Place, cursor: Cursor) -> bool:
-    return place.sequence <= cursor.last_seq and place.epoch <= cursor.epoch
+    """Sent again; but another fact at the place of the last one is a fork, also when its epoch is an older one."""
+    if place.sequence == cursor.last_seq:
+        return place.id == cursor.last_id
+    return place.sequence < cursor.last_seq and place.epoch <= cursor.epoch
 
 
 def discontinuity(place: Place, cursor: Cursor) -> str | None:
@@ -90,16 +94,14 @@ def discontinuity(place: Place, cursor: Cursor) -> str | None:
     return None
 
 
-def sort_reference(
-    batch: Iterable[Incoming], known: Mapping[str, Cursor], broken: Mapping[tuple[int, int], str]
-) -> Sorted:
+def sort_reference(batch: Iterable[Incoming], known: Mapping[str, Cursor], broken: Broken) -> Sorted:
     """Decide a batch of a compacted topic: the highest (epoch, sequence) wins, gaps mean nothing, nothing is held."""
     done = Sorted()
     for incoming in batch:
         key, place = incoming.stream_key, incoming.place
         reason = incoming.wrong or broken.get((incoming.partition, incoming.offset))
         if reason or key is None or place is None:
-            done.dead.append((incoming, reason or "no stream key"))
+            done.dead.append((incoming, reason or NO_STREAM))
             continue
         cursor = done.cursors.get(key) or known.get(key, Cursor())
         if (place.epoch, place.sequence) > (cursor.epoch, cursor.last_seq):

@@ -57,11 +57,11 @@ _KEEP = """
     FROM unnest(CAST(:partitions AS smallint[]), CAST(:offsets AS bigint[]), CAST(:keys AS text[]),
                 CAST(:headers AS text[]), CAST(:bodies AS bytea[]), CAST(:reasons AS text[]))
          AS k(partition, "offset", stream_key, headers, body, reason)
-    ON CONFLICT (topic, partition, "offset") DO NOTHING
+    ON CONFLICT (topic, partition, "offset") DO UPDATE SET reason = excluded.reason
     """
 _KEEP_DEAD = text(_KEEP.format(table="dead_letter"))
 _KEEP_HELD = text(_KEEP.format(table="held_fact"))
-_HELD = text("SELECT count(*) FROM held_fact WHERE topic = :topic")
+_HELD = text("SELECT topic, count(*) AS facts FROM held_fact GROUP BY topic")
 
 
 async def locked_offsets(connection: AsyncConnection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
@@ -80,14 +80,19 @@ async def save(
     connection: AsyncConnection, topic: str, done: Sorted, positions: Mapping[int, int], now: datetime
 ) -> None:
     """Write everything a batch changes beside its effects."""
+    await save_offsets(connection, topic, positions)
+    await keep(connection, topic, done, positions, now)
+
+
+async def keep(connection: AsyncConnection, topic: str, done: Sorted, partitions: Iterable[int], now: datetime) -> None:
+    """Write what was put aside, the cursors and the tally."""
     if done.dead:
         await connection.execute(_KEEP_DEAD, _kept(topic, done.dead, now))
     if done.held:
         await connection.execute(_KEEP_HELD, _kept(topic, done.held, now))
     if done.cursors:
         await _save_cursors(connection, topic, done.cursors)
-    await save_offsets(connection, topic, positions)
-    await _save_tally(connection, topic, done, positions)
+    await _save_tally(connection, topic, done, partitions)
 
 
 async def save_offsets(connection: AsyncConnection, topic: str, positions: Mapping[int, int]) -> None:
@@ -96,9 +101,9 @@ async def save_offsets(connection: AsyncConnection, topic: str, positions: Mappi
     await connection.execute(_SAVE_OFFSETS, values)
 
 
-async def held_facts(connection: AsyncConnection, topic: str) -> int:
-    """How many facts of this topic wait behind a dead letter or a gap."""
-    return int((await connection.execute(_HELD, {"topic": topic})).scalar_one())
+async def held_facts(connection: AsyncConnection) -> dict[str, int]:
+    """How many facts of each topic wait behind a dead letter or a gap; a topic without any is absent."""
+    return {row.topic: row.facts for row in await connection.execute(_HELD)}
 
 
 async def _save_cursors(connection: AsyncConnection, topic: str, moved: Mapping[str, Cursor]) -> None:
@@ -141,6 +146,6 @@ def _kept(topic: str, records: Sequence[tuple[Incoming, str]], now: datetime) ->
 
 
 def _headers(incoming: Incoming) -> str:
-    """Headers as JSON; bytes that are no UTF-8 are kept readable rather than exact."""
-    pairs = {name: value.decode(errors="backslashreplace") for name, value in incoming.record.headers}
-    return orjson.dumps(pairs).decode().replace("\\u0000", "")
+    """Headers as JSON; bytes that are no UTF-8 are kept readable rather than exact, NUL not at all."""
+    pairs = ((name, (value or b"").decode(errors="backslashreplace")) for name, value in incoming.record.headers)
+    return orjson.dumps({name.replace("\0", ""): value.replace("\0", "") for name, value in pairs}).decode()

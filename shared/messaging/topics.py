@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from aiokafka.admin import NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.contracts.registry import COMPACTED, TOPICS
 from shared.messaging.client import MAX_MESSAGE_BYTES, admin
@@ -26,7 +28,8 @@ async def ensure_topics(
     try:
         missing = sorted(set(topics) - set(await client.list_topics()))
         if missing:
-            await client.create_topics([_new(name, replication_factor, name in set(compacted)) for name in missing])
+            wanted = [_new(name, replication_factor, name in set(compacted)) for name in missing]
+            _require_created(await client.create_topics(wanted))
     finally:
         await client.close()
     await check_topics(bootstrap, topics)
@@ -48,6 +51,14 @@ async def check_topics(bootstrap: str, topics: Iterable[str]) -> None:
         raise TopicProblem(
             f"every topic needs {PARTITIONS} partitions: {listed}. Missing topics (0): run `cunjing topics`"
         )
+
+
+def _require_created(answer: Any) -> None:
+    """The client raises nothing for what a broker refuses (replication factor 3 on one broker)."""
+    refused = {name: for_code(code) for name, code, *_ in answer.topic_errors if code}
+    told = [f"{name}: {why.__name__}" for name, why in sorted(refused.items()) if why is not TopicAlreadyExistsError]
+    if told:
+        raise TopicProblem(f"the broker refused to create topics: {'; '.join(told)}")
 
 
 def _new(name: str, replication_factor: int, compact: bool) -> NewTopic:

@@ -20,13 +20,14 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
+from shared.contracts.registry import published_by
 from shared.database.engine import owning_connection, require_version
 from shared.database.errors import is_transient
 from shared.database.migrate import schema_problem
 from shared.database.unit import Database, Unit
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Handler, subscriptions
-from shared.messaging.readiness import readiness
+from shared.messaging.readiness import broker_answers, readiness
 from shared.messaging.relay import Relay
 from shared.messaging.topics import check_topics
 from shared.observability.logs import configure_logging
@@ -38,21 +39,21 @@ log = structlog.get_logger(__name__)
 EXIT = 70
 RETRY_PAUSE = 0.5
 BUSY_PAUSE, STAYS_BUSY = 0.02, 1.0
-"""Facts that came are soon worked on; an idle process ticks at the slow pace of its tickers."""
 MAX_LAG = 50_000
 """About what a worker applies in two to five seconds: beyond it the process is not up to date."""
 
 
 @dataclass(frozen=True)
 class Ticker:
-    """Work done at least every `interval`, more often while facts come in, each time in a transaction of its own.
+    """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now.
 
-    True means that more is waiting now.
+    With `follows_facts` it is done sooner while facts come in.
     """
 
     name: str
     interval: timedelta
     tick: Callable[[Unit], Awaitable[bool]]
+    follows_facts: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ class Worker:
         """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""
         configure_logging(self.settings.service, self.settings.log_level)
         await self._require_schema()
-        await check_topics(self.settings.kafka_bootstrap_servers, self.handlers)
+        await check_topics(
+            self.settings.kafka_bootstrap_servers, {*self.handlers, *published_by(self.settings.service)}
+        )
         parts = {asyncio.create_task(run, name=name) for name, run in (await self._parts()).items()}
         stopped = asyncio.create_task(_stop_signal(), name="stop")
         done, _ = await asyncio.wait({*parts, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,9 +118,8 @@ class Worker:
             await asyncio.sleep(pause)
 
     def _pause(self, ticker: Ticker) -> float:
-        usual = ticker.interval.total_seconds()
-        busy = self._consumer is not None and self._consumer.progress.quiet_for < STAYS_BUSY
-        return min(usual, BUSY_PAUSE) if busy else usual
+        facts_come = self._consumer is not None and self._consumer.progress.quiet_for < STAYS_BUSY
+        return BUSY_PAUSE if ticker.follows_facts and facts_come else ticker.interval.total_seconds()
 
     async def _require_schema(self) -> None:
         async with self.database.engine.connect() as connection:
@@ -126,7 +128,11 @@ class Worker:
                 sys.exit(problem)
 
     async def _serve_health(self) -> None:
-        checks = {**readiness(self.settings, self.database, self.versions), "lag": self._lag_is_small}
+        async def broker() -> str | None:
+            return await broker_answers(self.settings.kafka_bootstrap_servers)
+
+        known = readiness(self.settings, self.database, self.versions)
+        checks = {**known, "broker": broker, "lag": self._lag_is_small}
         api = create_api(service=self.settings.service, routers=[], settings=self.settings, readiness=checks)
         config = uvicorn.Config(
             api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
