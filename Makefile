@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format clean-data bench lock
+.PHONY: help run demo test faults check format clean-data bench lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 12
@@ -25,6 +25,9 @@ demo: $(INSTALLED)  ## the whole demonstration in a throw-away folder; fails unl
 
 test: $(INSTALLED)  ## the whole suite, with a real PostgreSQL and a real Kafka
 	@$(BIN)/pytest
+
+faults: $(INSTALLED)  ## every fault we can cause, the long form; writes the table of docs/promises.md
+	@CUNJING_FAULTS=long $(BIN)/pytest tests/faults
 
 check: $(INSTALLED)  ## lint, format, types, import rules, schemes
 	$(BIN)/ruff check

@@ -75,7 +75,7 @@ async def _publish(bench: Bench) -> None:
 async def _consume(bench: Bench, handler: Handler, *, recompute: bool) -> float:
     database = await bench.database("scoring")
     await seed(database, "scoring")
-    connection = await owning_connection(database.url, lambda: None)
+    connection = await owning_connection(database.url, lambda: None, "bench")
     topics = subscriptions("scoring", {TOPIC: handler})
     consumer = Consumer(connection, bench.kafka.bootstrap_servers, "scoring", topics, system_clock)
     tasks = [asyncio.create_task(consumer.run())]

@@ -4,8 +4,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +35,7 @@ def demo(
     from shared.devstack.interrupts import ends_like_ctrl_c
 
     with told_in_words(Unexpected), ends_like_ctrl_c():
-        result = _work_once()
+        result = in_throw_away_folder(_work_once)
         if as_json:
             typer.echo(json.dumps(result.content, ensure_ascii=False))
         else:
@@ -73,20 +72,19 @@ def work_stack(stack: "Stack", report: "Report") -> "Result":
     return result
 
 
-def _work_once() -> "Result":
+def _work_once(folder: Path) -> "Result":
     from services.cli.laptop import laptop_stack
     from services.cli.progress import Progress
 
     progress = Progress(Console(stderr=True))
-    with _throw_away() as folder:
-        stack = laptop_stack(folder, 0, progress.report, scheme_decisions())
-        try:
-            with progress.show([*stack.steps, *demo_steps()]):
-                stack.up()
-                return work_stack(stack, progress.report)
-        finally:
-            stack.down()
-            stack.postgres.delete()  # its data may lie outside the folder
+    stack = laptop_stack(folder, 0, progress.report, scheme_decisions())
+    try:
+        with progress.show([*stack.steps, *demo_steps()]):
+            stack.up()
+            return work_stack(stack, progress.report)
+    finally:
+        stack.down()
+        stack.postgres.delete()  # its data may lie outside the folder
 
 
 def start_stations(stack: "Stack") -> "Addresses":
@@ -108,17 +106,20 @@ def start_stations(stack: "Stack") -> "Addresses":
     return Addresses(services, url, secret, stack.keys.private_key_path)
 
 
-@contextmanager
-def _throw_away() -> Iterator[Path]:
-    """A folder that is gone afterwards; when the work failed its logs stay, as the reason may only stand there."""
+def in_throw_away_folder(work: "Callable[[Path], Result]") -> "Result":
+    """Work in a folder that is gone afterwards; if it failed or its counts disagree the logs stay, for the reason."""
     folder = Path(tempfile.mkdtemp(prefix="cunjing-demo-"))
     folder.chmod(0o755)  # a database server that runs as a user of its own must get through
-    gone = folder
+    keep_logs = False
     try:
-        yield folder
+        result = work(folder)
+        keep_logs = not result.ok
     except Exception:
-        gone = folder / "kafka"
-        typer.echo(f"the logs are kept in {folder / 'logs'}", err=True)
+        keep_logs = True
         raise
+    else:
+        return result
     finally:
-        shutil.rmtree(gone, ignore_errors=True)
+        if keep_logs:
+            typer.echo(f"the logs are kept in {folder / 'logs'}", err=True)
+        shutil.rmtree(folder / "kafka" if keep_logs else folder, ignore_errors=True)

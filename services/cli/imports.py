@@ -7,6 +7,7 @@ import getpass
 import gzip
 import io
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,13 +18,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from services.cli.failures import told_in_words
+from services.cli.migrate import migrations_of
 from services.personnel.errors import BadDivisionFile
 from services.personnel.rules.division_files import FileKind
 from services.personnel.schemas.answers import ImportReport
 from services.personnel.service.divisions import DivisionImport
 from shared.clock import shanghai_day
+from shared.database.migrate import schema_problem
 from shared.database.unit import Database
 from shared.security.principal import Principal
 from shared.settings import SettingsError
@@ -52,7 +56,7 @@ def divisions(
     Again with the same file: nothing changes and nothing is published.
     """
     console = Console(stderr=True)
-    with told_in_words(OSError, EOFError):
+    with told_in_words(OSError, EOFError, zlib.error, DBAPIError):
         try:
             report = asyncio.run(_import(file, kind, valid_from, console))
         except BadDivisionFile as bad:
@@ -69,6 +73,8 @@ async def _import(file: Path, kind: FileKind, valid_from: datetime | None, conso
     database, by = Database(url), Principal(f"cli:{getpass.getuser()}", frozenset(), "", "internal", None)
     with _progress(console) as progress, _lines(file, progress) as lines:
         async with database.unit() as unit:
+            if problem := await schema_problem(unit.connection, "personnel", migrations_of("personnel")):
+                raise SettingsError(problem)
             await unit.connection.execute(text("SET LOCAL statement_timeout = 0"))
             day = valid_from.date() if valid_from else shanghai_day(unit.now)
             report = await DivisionImport(unit, by, _teller(progress)).run(lines, kind, day)

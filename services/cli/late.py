@@ -7,7 +7,13 @@ import typer
 from typer.core import TyperGroup
 
 OPERATE = "Deploy and operate"
-LATE = {"import": "services.cli.imports", "schemes": "services.cli.schemes"}
+LATE = {
+    "import": "services.cli.imports",
+    "schemes": "services.cli.schemes",
+    "dead-letters": "services.cli.dead_letters",
+    "streams": "services.cli.streams",
+    "outbox": "services.cli.outbox",
+}
 """Name of the group, and the module whose `app` it is."""
 
 

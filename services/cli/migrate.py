@@ -12,7 +12,10 @@ from services.cli.failures import told_in_words
 from services.cli.names import SERVICES
 from shared.settings import SettingsError
 
-_SERVICES_FOLDER = Path(__file__).resolve().parents[1]
+
+def migrations_of(service: str) -> Path:
+    """The folder of a service's migrations."""
+    return Path(__file__).resolve().parents[1] / service / "migrations"
 
 
 def migrate(
@@ -34,7 +37,7 @@ async def _migrate_all(addresses: dict[str, str]) -> None:
     from shared.database.migrate import migrate as migrate_database
 
     for service, url in addresses.items():
-        revision = await migrate_database(url, _SERVICES_FOLDER / service / "migrations")
+        revision = await migrate_database(url, migrations_of(service))
         typer.echo(f"{service}: {revision}")
 
 

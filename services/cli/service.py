@@ -22,7 +22,8 @@ def service_commands(service: str, owns: str) -> typer.Typer:
         import uvicorn
 
         settings = _settings(service)
-        app = _app_module(service).create_app(settings)
+        with told_in_words():
+            app = app_module(service).create_app(settings)
         _collect_less()
         uvicorn.run(
             app,
@@ -39,7 +40,8 @@ def service_commands(service: str, owns: str) -> typer.Typer:
     def worker() -> None:
         """Publish and consume facts and run the timers. Safe to kill at any moment: start it again."""
         settings = _settings(service)
-        background = _app_module(service).create_worker(settings)
+        with told_in_words():
+            background = app_module(service).create_worker(settings)
         _collect_less()
         asyncio.run(background.run())
 
@@ -70,5 +72,6 @@ def _collect_less() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _app_module(service: str) -> Any:
+def app_module(service: str) -> Any:
+    """The service's composition root."""
     return importlib.import_module(f"services.{service}.app")

@@ -82,6 +82,7 @@ def _tell_addresses(console: Console, stack: "Stack") -> None:
 
 
 def _tell_page(console: Console, stack: "Stack", officer: UUID) -> None:
+    from demo.month import MONTH
     from demo.page import page_link
 
     assert stack.keys is not None
@@ -91,7 +92,7 @@ def _tell_page(console: Console, stack: "Stack", officer: UUID) -> None:
     console.print(f"  {link}", soft_wrap=True)
     console.print("Another link, as his APP asks for it:")
     console.print(
-        f'  curl -X POST {scoring}/v1/me/page-links -H "Content-Type: application/json" -d \'{{"period": "2026-10"}}\' '
+        f'  curl -X POST {scoring}/v1/me/page-links -H "Content-Type: application/json" -d \'{{"period": "{MONTH}"}}\' '
         f'-H "Authorization: Bearer $(.venv/bin/cunjing token --division 411622 --officer {officer})"',
         soft_wrap=True,
     )

@@ -156,6 +156,28 @@ class OutsideJurisdiction(Problem):
         super().__init__("请使用该地的令牌提交")
 
 
+class BadgeShared(Problem):
+    """Several officers in service have this badge."""
+
+    status = 422
+    code = "fieldwork.badge_shared"
+    title = "警号对应多名人员"
+
+    def __init__(self) -> None:
+        super().__init__("请改用 {id} 指明人员")
+
+
+class ForeignNameTaken(Problem):
+    """The foreign name is registered for a village outside the token's division."""
+
+    status = 409
+    code = "fieldwork.foreign_name_taken"
+    title = "该外部编号已由其他地区登记"
+
+    def __init__(self) -> None:
+        super().__init__("原登记未改动;请核对编号,或由原登记地区更改")
+
+
 class VerifierIsAuthor(Problem):
     """A-201: nobody confirms his own work."""
 
@@ -173,7 +195,7 @@ class ReplacerIsVerifier(Problem):
 
 
 class NotTheStation(Problem):
-    """The person does not belong to the station responsible for the village."""
+    """The person belongs neither to the responsible station nor, where that is enough, to an organ above it."""
 
     status = 403
     code = "fieldwork.not_the_station"

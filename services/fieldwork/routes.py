@@ -102,7 +102,7 @@ async def keep_foreign_villages(
 async def list_changes(
     who: Reader,
     unit: UnitOfWork,
-    county: Annotated[str | None, Query(pattern=r"^\d{6}$", description="县级区划代码,缺省为令牌所属县")] = None,
+    county: Annotated[str | None, Query(pattern=r"^[0-9]{6}$", description="县级区划代码,缺省为令牌所属县")] = None,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: PageLimit = 500,
 ) -> Changes:

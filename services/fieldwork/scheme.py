@@ -1,18 +1,27 @@
 """The shape of fieldwork.yaml: what can be recorded, how presence counts, what is owed each month."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from services.fieldwork.rules.items import CODE, EARLIEST, LATEST
 from shared.schemes.sourced import SchemeModel, Sourced
 
 Unit = Literal["household", "person", "time", "item"]
 Fault = Literal["missing", "unknown", "wrong_type", "not_allowed"]
+
+# What an activity's quantity may be too: twelve digits, three of them decimals.
+_MOST = 10**12 - 1
+_NUMBER = r"[0-9]{1,12}|(?=[0-9.]{1,13}$)[0-9]+\.[0-9]{1,3}"
+# Details are published as they came, so each has one form of a known length; whatever else a reader might take has not.
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_INSTANT = _DATE + r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,8 @@ class DetailField(SchemeModel):
     def _list_fault(self, value: Any) -> Fault | None:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return "wrong_type"
-        return None if value and set(value) <= self.values.keys() else "not_allowed"
+        chosen = set(value)
+        return None if value and len(chosen) == len(value) and chosen <= self.values.keys() else "not_allowed"
 
 
 class ActivityKind(SchemeModel):
@@ -120,25 +130,33 @@ def _is(type_: str, value: Any) -> bool:
     if type_ == "bool":
         return isinstance(value, bool)
     if type_ == "int":
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
     if type_ == "num":
-        return not isinstance(value, bool) and isinstance(value, (int, str)) and _reads(Decimal, value)
-    if not isinstance(value, str):
+        return isinstance(value, (int, str)) and not isinstance(value, bool) and _fullmatch(_NUMBER, str(value))
+    return isinstance(value, str) and _TEXTS[type_](value)
+
+
+def _fullmatch(pattern: str, value: str) -> bool:
+    return re.fullmatch(pattern, value) is not None
+
+
+def _is_date(value: str) -> bool:
+    return _fullmatch(_DATE, value) and _is_instant(f"{value}T00:00:00Z")
+
+
+def _is_instant(value: str) -> bool:
+    """An instant that names its offset, and that readers can tell in every time zone."""
+    if not _fullmatch(_INSTANT, value):
         return False
-    readers: Mapping[str, Callable[[str], Any]] = {"date": date.fromisoformat, "instant": _instant, "uuid": UUID}
-    return _reads(readers[type_], value) if type_ in readers else 0 < len(value) <= 60
-
-
-def _reads(read: Callable[[Any], Any], value: Any) -> bool:
     try:
-        read(value)
-    except (ValueError, InvalidOperation):
+        return EARLIEST <= datetime.fromisoformat(value) < LATEST
+    except ValueError:
         return False
-    return True
 
 
-def _instant(value: str) -> datetime:
-    instant = datetime.fromisoformat(value)
-    if instant.tzinfo is None:
-        raise ValueError("an instant names its offset")
-    return instant
+_TEXTS: Mapping[str, Callable[[str], bool]] = {
+    "text": partial(_fullmatch, CODE),  # a code that no scheme lists: details travel in facts, which hold no free text
+    "date": _is_date,
+    "instant": _is_instant,
+    "uuid": partial(_fullmatch, "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+}

@@ -107,7 +107,6 @@ arrival = Table(
     instant("at"),
 )
 Index("arrival_officer", arrival.c.officer, arrival.c.at)
-Index("arrival_village", arrival.c.village)
 
 departure = Table("departure", metadata, *_sent(), Column("session", Uuid, nullable=False, unique=True), instant("at"))
 
@@ -142,6 +141,7 @@ roster = Table(
     Column("officer", Uuid, primary_key=True),
     Column("day", Date, primary_key=True),
     Column("county", Text, nullable=False),
+    Column("entered_by", Uuid, nullable=False),
     Column("subject", Text, nullable=False),
     instant("recorded_at"),
     Column("state", Text),
@@ -198,5 +198,6 @@ change = Table(
     Column("item_id", Uuid, nullable=False),
     Column("what", Text, nullable=False),
     Column("verdict_id", Uuid),
+    Column("classification", Text, nullable=False),
     instant("at"),
 )

@@ -100,11 +100,19 @@ class IdMismatch(Problem):
 
 
 class OutsideOfficerPeriod(Problem):
-    """An assignment that begins before its officer serves or outlasts the service."""
+    """An assignment and its officer's service, whichever is put, of which the one would outlast the other."""
 
     status = 409
     code = "personnel.outside_officer_period"
     title = "派驻超出人员任职期限"
+
+
+class HolderChanged(Problem):
+    """An assignment is one officer's for good: what was done under it counts for him."""
+
+    status = 409
+    code = "personnel.holder_changed"
+    title = "派驻不能改派他人"
 
 
 class OfficerErased(Problem):

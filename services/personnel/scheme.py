@@ -20,7 +20,3 @@ class PersonnelScheme(SchemeModel):
 
     posts: dict[str, Post]
     participants: Sourced[Literal["opening", "running"]]
-
-    def appraised_posts(self) -> list[str]:
-        """Name the posts that are certainly appraised; an open point appraises nobody."""
-        return [name for name, post in self.posts.items() if post.appraised.value]

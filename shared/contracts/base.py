@@ -53,10 +53,10 @@ class Who(Part):
     id: str
 
 
-Code12 = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+Code12 = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 """Statistical division code of a village-level unit, or of a higher division padded with zeros (E-52)."""
 
-Code15 = Annotated[str, StringConstraints(pattern=r"^\d{15}$")]
+Code15 = Annotated[str, StringConstraints(pattern=r"^[0-9]{15}$")]
 """Village code as public security extends it (E-56)."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -117,12 +117,9 @@ class Place:
     epoch: int
 
 
-def read_attributes(kafka_headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """The CloudEvents attributes among a record's headers."""
-    try:
-        return {name: value.decode() for name, value in kafka_headers if name.startswith("ce_")}
-    except UnicodeDecodeError:
-        raise Undecodable("a header is not UTF-8") from None
+def read_attributes(kafka_headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """The CloudEvents attributes among a record's headers. Raises Undecodable."""
+    return {name: _text(value) for name, value in kafka_headers if name.startswith("ce_")}
 
 
 def read_place(said: Mapping[str, str]) -> Place:
@@ -182,6 +179,15 @@ def _refuse_other_version(name: str, types: Mapping[str, type[FactData]]) -> Non
     family = name.rpartition(".v")[0]
     if any(listed.rpartition(".v")[0] == family for listed in types):
         raise Undecodable("this reader does not know that version of the fact")
+
+
+def _text(value: bytes | None) -> str:
+    if value is None:
+        raise Undecodable("a header has no value")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Undecodable("a header is not UTF-8") from None
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -185,7 +185,7 @@ class SchemeBindingV1(FactData):
     KEY: ClassVar[str] = "binding_id"
 
     binding_id: UUID
-    jurisdiction: str = Field(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")
+    jurisdiction: str = Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$")
     scheme: Label
     version: str
     posts: tuple[Label, ...]

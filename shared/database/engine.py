@@ -37,13 +37,18 @@ def pooled_engine(url: str) -> AsyncEngine:
     )
 
 
-async def owning_connection(url: str, on_lost: Callable[[], None]) -> AsyncConnection:
+async def owning_connection(url: str, on_lost: Callable[[], None], name: str) -> AsyncConnection:
     """A direct connection that may hold advisory locks; `on_lost` is called when its server session ends.
+
+    `name` is what the server's list of sessions shows.
 
     SQLAlchemy would reconnect silently and without the locks, so whoever loses this connection must exit the process.
     """
     engine = create_async_engine(
-        url, poolclass=NullPool, hide_parameters=True, connect_args={"server_settings": OWNER_SETTINGS}
+        url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"server_settings": {**OWNER_SETTINGS, "application_name": name}},
     )
     connection = await engine.connect()
     raw = await connection.get_raw_connection()

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-REPEATABLE = frozenset({"40001", "40P01"})
-"""Serialisation failure, deadlock: the transaction is gone, the same again may succeed now."""
+from collections.abc import Iterator
 
-TRANSIENT = REPEATABLE | {"57014", "55P03"}
-"""Also statement timeout and lock not available: worth trying again after a pause."""
+from asyncpg import InvalidCachedStatementError
+
+# Serialisation failure, deadlock.
+_REPEATABLE = frozenset({"40001", "40P01"})
+# Statement timeout, lock not available.
+_WAITED_TOO_LONG = frozenset({"57014", "55P03"})
+# No disk, memory or connection left; a file the server cannot read or write.
+_CLASSES_OF_THE_SERVER = ("53", "58")
 
 
 def sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE of a database error, wherever in the chain of causes the driver's own error is."""
-    seen: BaseException | None = error
-    while seen is not None:
-        code = getattr(seen, "sqlstate", None) or getattr(getattr(seen, "orig", None), "sqlstate", None)
+    for cause in _causes(error):
+        code = getattr(cause, "sqlstate", None) or getattr(getattr(cause, "orig", None), "sqlstate", None)
         if code:
             return str(code)
-        seen = seen.__cause__
     return None
 
 
+def is_repeatable(error: BaseException) -> bool:
+    """The transaction is gone and the same again may succeed now.
+
+    Also a statement prepared before a migration changed its table: the driver prepares it anew.
+    """
+    outdated = any(isinstance(cause, InvalidCachedStatementError) for cause in _causes(error))
+    return outdated or sqlstate(error) in _REPEATABLE
+
+
 def is_transient(error: BaseException) -> bool:
-    """Worth trying again on a live connection."""
-    return sqlstate(error) in TRANSIENT
+    """Worth trying again after a pause, on a live connection: nothing is wrong with what was asked."""
+    state = sqlstate(error) or ""
+    return is_repeatable(error) or state in _WAITED_TOO_LONG or state.startswith(_CLASSES_OF_THE_SERVER)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

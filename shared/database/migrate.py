@@ -17,6 +17,10 @@ from shared.database.engine import require_version
 _MIGRATING = text("SELECT pg_advisory_xact_lock(hashtext('cunjing.migrate'))")
 
 
+class SchemaProblem(RuntimeError):
+    """The database is behind the code; the text says which command to run."""
+
+
 async def migrate(url: str, versions: Path) -> str:
     """Upgrade the database to the newest of `versions` (a service's migrations folder); returns that revision."""
     engine = create_async_engine(url, poolclass=NullPool)
@@ -48,6 +52,13 @@ async def schema_problem(connection: AsyncConnection, service: str, versions: Pa
     return (
         f"database of {service} is at {found or 'nothing'}, this code needs {expected}: run `cunjing migrate {service}`"
     )
+
+
+async def require_schema(connection: AsyncConnection, service: str, versions: Path) -> None:
+    """Refuse to work on a database that is behind, or on a PostgreSQL that is too old."""
+    await require_version(connection)
+    if problem := await schema_problem(connection, service, versions):
+        raise SchemaProblem(problem)
 
 
 def _upgrade(connection: Connection, versions: Path) -> None:

@@ -2,15 +2,111 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import MetaData
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
-from shared.database.tables import shared_tables
+_INSTANT = sa.DateTime(timezone=True)
 
 
 def create_shared_tables() -> None:
-    """Create outbox, consumer state, dead letters and audit as they were at version 1 of a service."""
-    metadata = MetaData()
-    shared_tables(metadata)
-    metadata.create_all(op.get_bind())
+    """Create outbox, consumer state, dead letters and audit as they were at version 1 of a service.
+
+    Whatever changes afterwards is a further migration of each service; this one stays as it is.
+    """
+    _outbox()
+    _consumer()
+    _put_aside("dead_letter")
+    _put_aside("held_fact")
+    _audit()
+
+
+def _outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("fact_id", sa.Uuid, nullable=False),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("stream_key", sa.Text, nullable=False),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("previous", sa.Uuid),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("attributes", JSON, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("recorded_at", _INSTANT, nullable=False),
+        sa.Column("published_at", _INSTANT),
+    )
+    op.create_index("outbox_unpublished", "outbox", ["id"], postgresql_where=sa.text("published_at IS NULL"))
+    op.create_index("outbox_stream_sequence", "outbox", ["topic", "stream_key", "sequence"], unique=True)
+    op.create_table(
+        "outbox_stream",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("stream_key", sa.Text, primary_key=True),
+        sa.Column("last_seq", sa.BigInteger, nullable=False),
+        sa.Column("last_id", sa.Uuid, nullable=False),
+    )
+    op.create_table(
+        "outbox_epoch",
+        sa.Column("single", sa.Boolean, sa.CheckConstraint("single"), primary_key=True, server_default=sa.text("true")),
+        sa.Column("number", sa.BigInteger, nullable=False),
+    )
     op.execute("INSERT INTO outbox_epoch (number) VALUES (0)")
+
+
+def _consumer() -> None:
+    op.create_table(
+        "consumer_offset",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("partition", sa.SmallInteger, primary_key=True),
+        sa.Column("next_offset", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "stream_cursor",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("stream_key", sa.Text, primary_key=True),
+        sa.Column("last_seq", sa.BigInteger, nullable=False),
+        sa.Column("last_id", sa.Uuid),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("held", sa.Text),
+    )
+    held = sa.text("held IS NOT NULL")
+    op.create_index("stream_cursor_held", "stream_cursor", ["topic", "stream_key"], postgresql_where=held)
+    op.create_table(
+        "consumer_tally",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("partition", sa.SmallInteger, primary_key=True),
+        sa.Column("applied", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("duplicates", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("skipped", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    )
+
+
+def _put_aside(name: str) -> None:
+    op.create_table(
+        name,
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("partition", sa.SmallInteger, nullable=False),
+        sa.Column("offset", sa.BigInteger, nullable=False),
+        sa.Column("stream_key", sa.Text),
+        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("body", sa.LargeBinary),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("kept_at", _INSTANT, nullable=False),
+    )
+    op.create_index(f"{name}_record", name, ["topic", "partition", "offset"], unique=True)
+    op.create_index(f"{name}_stream", name, ["topic", "stream_key", "id"])
+
+
+def _audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("at", _INSTANT, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("on_behalf_of", sa.Uuid),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("object", sa.Text, nullable=False),
+        sa.Column("result", sa.Text, nullable=False),
+        sa.Column("request_id", sa.Text),
+    )

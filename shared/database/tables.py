@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -58,7 +60,13 @@ def _outbox(metadata: MetaData) -> None:
         Column("last_seq", BigInteger, nullable=False),
         Column("last_id", Uuid, nullable=False),
     )
-    Table("outbox_epoch", metadata, Column("number", BigInteger, primary_key=True, autoincrement=False))
+    # Joined to every fact that is published: a second row would publish each one twice.
+    Table(
+        "outbox_epoch",
+        metadata,
+        Column("single", Boolean, CheckConstraint("single"), primary_key=True, server_default=text("true")),
+        Column("number", BigInteger, nullable=False),
+    )
 
 
 def _consumer(metadata: MetaData) -> None:

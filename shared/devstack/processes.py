@@ -151,11 +151,18 @@ class ProcessGroup:
     def _look_at(self, member: _Member) -> None:
         if member.ended:
             if time.monotonic() >= member.start_again_at:
-                member.ended = False
-                member.restarts += 1
-                member.child.start()
+                self._start_again(member)
         elif (code := member.child.exit_code()) is not None:
             self._bury(member, code)
+
+    def _start_again(self, member: _Member) -> None:
+        try:
+            member.child.start()
+        except OSError as error:  # no program, no room for its log: nobody would look after the others, either
+            self._give_up(member, f"cannot be started again: {error}")
+            return
+        member.ended = False
+        member.restarts += 1
 
     def _bury(self, member: _Member, code: int) -> None:
         early = member.child.age < _FIRST_SECONDS

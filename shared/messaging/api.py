@@ -1,19 +1,22 @@
-"""The API process of a service: its own routes, the count check, and the readiness of database, schema and broker."""
+"""The API process of a service: its own routes, the count check, readiness, and the watch over its outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
+from shared.database.migrate import require_schema
 from shared.database.unit import Database
+from shared.messaging.backlog import Backlog, require_room
 from shared.messaging.flow import router as flow_router
 from shared.messaging.readiness import readiness
 from shared.settings import ServiceSettings
 from shared.web.api import create_api
-from shared.web.body import MEBIBYTE
 
 
 def service_api(
@@ -23,15 +26,27 @@ def service_api(
     versions: Path,
     routers: Sequence[APIRouter],
     state: Mapping[str, Any] | None = None,
-    max_body_bytes: int = 5 * MEBIBYTE,
 ) -> FastAPI:
     """`versions` is the service's migrations folder; `state` becomes attributes of `app.state`."""
+    backlog = Backlog(database, settings.service)
+
+    @asynccontextmanager
+    async def background() -> AsyncIterator[None]:
+        async with database.engine.connect() as connection:
+            await require_schema(connection, settings.service, versions)
+        watching = asyncio.create_task(backlog.watch())
+        yield
+        watching.cancel()
+
+    gated = APIRouter(dependencies=[Depends(require_room)])
+    for router in routers:
+        gated.include_router(router)
     return create_api(
         service=settings.service,
-        routers=[*routers, flow_router],
+        routers=[gated, flow_router],
         settings=settings,
         database=database,
-        state=state,
+        state={"backlog": backlog, **(state or {})},
         readiness=readiness(settings, database, versions),
-        max_body_bytes=max_body_bytes,
+        background=background,
     )

@@ -79,7 +79,9 @@ class Outbox:
             return
         names = ("ids", "topics", "keys", "attributes", "bodies")
         columns = dict(zip(names, map(list, zip(*self._rows, strict=True)), strict=True))
-        await connection.execute(_FLUSH, {**columns, "now": self._now})
+        written = (await connection.execute(_FLUSH, {**columns, "now": self._now})).rowcount
+        if written != len(self._rows):
+            raise RuntimeError(f"{len(self._rows)} facts became {written} rows: outbox_epoch must have exactly one row")
         self._rows = []
 
     def _row(self, fact: Fact[Any], trace: str | None) -> _Row:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import orjson
@@ -14,8 +15,10 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.clock import SHANGHAI, system_clock
 from shared.contracts.envelope import headers
 from shared.messaging.client import producer as new_producer
+from shared.messaging.outbox_care import remove_old, send_heads_again
 from shared.observability.metrics import FACTS_PUBLISHED, OUTBOX_AGE_SECONDS, OUTBOX_DEPTH
 
 log = structlog.get_logger(__name__)
@@ -25,6 +28,8 @@ ACK_TIMEOUT = 30.0
 BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.2
 STAYS_BUSY = 1.0
 HOUSEKEEPING = 15.0
+HEADS_AT = 2
+"""The hour of the night, Asia/Shanghai, at which the last states of reference streams are sent once more."""
 # The server ends a silent session after 10 seconds, and with it our lock.
 PING = 2.0
 
@@ -51,7 +56,7 @@ _TRANSACTIONS = text(
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction
     """
 )
-_OLDEST_UNPUBLISHED = text("SELECT min(id) FROM outbox WHERE published_at IS NULL AND id > :bound")
+_OLDEST_UNPUBLISHED = text("SELECT min(id) FROM outbox WHERE published_at IS NULL")
 
 
 class RelayFailed(RuntimeError):
@@ -71,13 +76,18 @@ class Bound:
     running_until: int = 0
 
     async def advance(self, connection: AsyncConnection) -> None:
-        """Raise the bound to the last candidate if its transactions have ended, then note a new candidate."""
+        """Raise the bound to the last candidate if its transactions have ended, then note a new candidate.
+
+        Rows below it that somebody wants to be sent again lower it.
+        """
         # The id first, in a statement of its own: whoever was handed it had a transaction id by then (the counter row
         # is written before), so the snapshot taken after it knows that transaction.
         last_id = (await connection.execute(_LAST_ID)).scalar_one()
         horizon = (await connection.execute(_TRANSACTIONS)).one()
+        oldest = (await connection.execute(_OLDEST_UNPUBLISHED)).scalar()
+        if oldest is not None:
+            self.value = min(self.value, oldest - 1)
         if horizon.oldest_running >= self.running_until:
-            oldest = (await connection.execute(_OLDEST_UNPUBLISHED, {"bound": self.value})).scalar()
             self.value = max(self.value, min(self.candidate, oldest - 1 if oldest else self.candidate))
             self.candidate, self.running_until = last_id, horizon.next_transaction
 
@@ -90,6 +100,8 @@ class Relay:
         self._bootstrap = bootstrap
         self._service = service
         self._bound = Bound()
+        self._removed_to = 0
+        self._heads_sent_on = date.min
 
     async def run(self) -> None:
         """Wait for the lock, then send for ever; any failure to send raises RelayFailed."""
@@ -165,6 +177,11 @@ class Relay:
         backlog = (await self._connection.execute(_BACKLOG, {"bound": self._bound.value})).one()
         OUTBOX_DEPTH.labels(self._service).set(backlog.depth)
         OUTBOX_AGE_SECONDS.labels(self._service).set(float(backlog.age))
+        self._removed_to = await remove_old(self._connection, self._removed_to)
+        local = system_clock().astimezone(SHANGHAI)
+        if local.hour == HEADS_AT and local.date() != self._heads_sent_on:
+            self._heads_sent_on = local.date()
+            log.info("relay.heads", sent_again=await send_heads_again(self._connection))
 
 
 def _acknowledged(ack: asyncio.Future[object]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,8 @@ from shared.messaging.client import MAX_MESSAGE_BYTES, admin
 
 PARTITIONS = 12
 """Fixed: growing it would send a stream's later facts to another partition and break their order."""
+
+_PATIENCE = 50
 
 
 class TopicProblem(RuntimeError):
@@ -32,8 +35,20 @@ async def ensure_topics(
             _require_created(await client.create_topics(wanted))
     finally:
         await client.close()
-    await check_topics(bootstrap, topics)
+    await _wait_until_there(bootstrap, topics)
     return missing
+
+
+async def _wait_until_there(bootstrap: str, topics: Iterable[str]) -> None:
+    """A broker shows a topic it has just created after a moment only."""
+    for patience in range(_PATIENCE, -1, -1):
+        try:
+            await check_topics(bootstrap, topics)
+            return
+        except TopicProblem:
+            if not patience:
+                raise
+        await asyncio.sleep(0.1)
 
 
 async def check_topics(bootstrap: str, topics: Iterable[str]) -> None:

@@ -21,12 +21,12 @@ import structlog
 import uvicorn
 
 from shared.contracts.registry import published_by
-from shared.database.engine import owning_connection, require_version
+from shared.database.engine import owning_connection
 from shared.database.errors import is_transient
-from shared.database.migrate import schema_problem
+from shared.database.migrate import SchemaProblem, require_schema
 from shared.database.unit import Database, Unit
 from shared.messaging.consumer import Consumer
-from shared.messaging.handling import Handler, subscriptions
+from shared.messaging.handling import Handler, Subscription, subscriptions
 from shared.messaging.readiness import broker_answers, readiness
 from shared.messaging.relay import Relay
 from shared.messaging.topics import check_topics
@@ -76,6 +76,11 @@ class Worker:
     loops: Sequence[Loop] = ()
     _consumer: Consumer | None = None
 
+    @property
+    def subscriptions(self) -> Mapping[str, Subscription]:
+        """What the consumer reads."""
+        return subscriptions(self.settings.service, self.handlers)
+
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""
         configure_logging(self.settings.service, self.settings.log_level)
@@ -94,12 +99,14 @@ class Worker:
 
     async def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         bootstrap = self.settings.kafka_bootstrap_servers
-        relay = Relay(await owning_connection(self.database.url, _connection_lost), bootstrap, self.settings.service)
+        service, clock = self.settings.service, self.database.clock
+        relay = Relay(
+            await owning_connection(self.database.url, _connection_lost, f"{service} relay"), bootstrap, service
+        )
         parts: dict[str, Coroutine[Any, Any, None]] = {"relay": relay.run(), "health": self._serve_health()}
         if self.handlers:
-            connection = await owning_connection(self.database.url, _connection_lost)
-            topics = subscriptions(self.settings.service, self.handlers)
-            self._consumer = Consumer(connection, bootstrap, self.settings.service, topics, self.database.clock)
+            connection = await owning_connection(self.database.url, _connection_lost, f"{service} consumer")
+            self._consumer = Consumer(connection, bootstrap, service, self.subscriptions, clock)
             parts |= {"consumer": self._consumer.run(), "hint": self._consumer.progress.hint_for_ever()}
         parts |= {ticker.name: self._tick_for_ever(ticker) for ticker in self.tickers}
         return parts | {loop.name: loop.run() for loop in self.loops}
@@ -123,9 +130,10 @@ class Worker:
 
     async def _require_schema(self) -> None:
         async with self.database.engine.connect() as connection:
-            await require_version(connection)
-            if problem := await schema_problem(connection, self.settings.service, self.versions):
-                sys.exit(problem)
+            try:
+                await require_schema(connection, self.settings.service, self.versions)
+            except SchemaProblem as problem:
+                sys.exit(str(problem))
 
     async def _serve_health(self) -> None:
         async def broker() -> str | None:

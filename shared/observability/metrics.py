@@ -16,7 +16,11 @@ OUTBOX_AGE_SECONDS = Gauge("cunjing_outbox_age_seconds", "Age of the oldest unpu
 FACTS_PUBLISHED = Counter("cunjing_facts_published_total", "Facts acknowledged by the broker.", ["service", "topic"])
 
 LAG_RECORDS = Gauge("cunjing_lag_records", "Records not yet consumed.", ["service", "topic"])
-LAG_SECONDS = Gauge("cunjing_lag_seconds", "Age of the oldest record not yet consumed.", ["service", "topic"])
+LAG_SECONDS = Gauge(
+    "cunjing_lag_seconds",
+    "Time for which an end of the topic has been known and not reached; 0 once all is consumed.",
+    ["service", "topic"],
+)
 FACTS_APPLIED = Counter("cunjing_facts_applied_total", "Facts whose effect is committed.", ["service", "topic"])
 FACTS_DUPLICATE = Counter("cunjing_facts_duplicate_total", "Facts seen before and dropped.", ["service", "topic"])
 FACTS_SKIPPED = Counter(

@@ -33,9 +33,10 @@ def inside_assignment(officer: str, village: str, day: str) -> str:
 
 
 def station_at(village: str, day: str) -> str:
-    """SQL: the station responsible for a village on a day: its area's, else the one serving its township or county.
+    """SQL: the station responsible for a village on a day: its area's, else the one serving it or what it lies in.
 
-    Null when there is none. Two that claim the same village: the later claim, then the lower id.
+    The narrowest counts: village, township, county, city, province. Null when there is none. Two that claim the same:
+    the later claim, then the lower id.
     """
     return f"""COALESCE(
         (SELECT a.station FROM known_area a WHERE a.villages @> ARRAY[{village}] AND {valid_on("a", day)}
@@ -57,8 +58,6 @@ _OWN_WORK = text(
     """  # noqa: S608
 )
 
-_STATION_OF = text(f"SELECT {station_at('CAST(:village AS text)', 'CAST(:day AS date)')}")
-
 
 async def own_work(connection: AsyncConnection, work: Sequence[Work]) -> set[Work]:
     """Those that lie inside the officer's own assignments on that day."""
@@ -69,9 +68,3 @@ async def own_work(connection: AsyncConnection, work: Sequence[Work]) -> set[Wor
     }
     found = await connection.execute(_OWN_WORK, columns)
     return {tuple(row) for row in found.all()}
-
-
-async def station_of(connection: AsyncConnection, village: str, day: date) -> UUID | None:
-    """The station responsible for a village on a day; None when nobody is."""
-    station: UUID | None = await connection.scalar(_STATION_OF, {"village": village, "day": day})
-    return station

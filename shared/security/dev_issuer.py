@@ -1,6 +1,7 @@
 """A local issuer of tokens for the development stack and the tests; a deployment uses its identity provider."""
 
 import base64
+import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from uuid import UUID
 
 import jwt
@@ -101,9 +103,9 @@ def _public_bytes(key: Ed25519PrivateKey) -> bytes:
 
 
 def _write_once(path: Path, content: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "wb") as file:
+    """The file appears whole or not at all, readable by its owner only; one that is there already stays."""
+    with NamedTemporaryFile(dir=path.parent) as file:
         file.write(content)
+        file.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(file.name, path)

@@ -1,16 +1,19 @@
 """The identity provider's public keys (JWKS), from a file or a URL."""
 
 import asyncio
+import http.client
 import json
 import time
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, build_opener
 
 import jwt
 import structlog
 
 from shared.security.problems import IdentityUnavailable
+from shared.settings import SettingsError
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 
@@ -21,12 +24,15 @@ _SECONDS_BETWEEN_LOADS = 60
 _SECONDS_KEPT = 600
 _TIMEOUT = 5
 _LARGEST = 1024 * 1024
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SigningKeys:
     """Keys by id. Loaded again every ten minutes, and for an unknown id at most once a minute."""
 
     def __init__(self, source: str) -> None:
+        if not _is_safe(source):
+            raise SettingsError("CUNJING_JWKS: signing keys are fetched over https only, http is for this machine")
         self._source = source
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._tried_at = float("-inf")
@@ -57,26 +63,50 @@ class SigningKeys:
         self._tried_at = time.monotonic()
         try:
             self._keys = await asyncio.to_thread(_read_keys, self._source)
-        except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError):
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             # The old keys stay good: an identity provider that is down for a while must not stop the phones.
             _log.exception("signing keys could not be read", source=self._source)
 
 
+class _StayHere(HTTPRedirectHandler):
+    """The keys are where the settings say, over https, and nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return
+
+
+_web = build_opener(_StayHere)
+
+
 def _read_keys(source: str) -> dict[str | None, jwt.PyJWK]:
-    document = json.loads(_read(source))
-    usable = [key for key in document["keys"] if _is_usable(key)]
-    return {key.get("kid"): jwt.PyJWK.from_dict(key) for key in usable}
+    keys: dict[str | None, jwt.PyJWK] = {}
+    for entry in json.loads(_read(source))["keys"]:
+        try:
+            if _is_for_us(entry):
+                keys[entry.get("kid")] = jwt.PyJWK.from_dict(entry)
+        except (AttributeError, TypeError, ValueError, jwt.PyJWTError):
+            # One broken key must not take the others with it.
+            _log.exception("signing key is broken", key_id=entry.get("kid") if isinstance(entry, dict) else None)
+    if not keys:
+        raise ValueError("there is no key among them that we could use")
+    return keys
 
 
-def _is_usable(key: dict[str, Any]) -> bool:
+def _is_for_us(entry: dict[str, Any]) -> bool:
     """A public signature key of a kind whose algorithm is pinned; a symmetric one never."""
-    kind = (key.get("kty"), key.get("crv"))
+    kind = (entry.get("kty"), entry.get("crv"))
     pinned = kind[0] == "RSA" or kind in (("EC", "P-256"), ("OKP", "Ed25519"))
-    return pinned and key.get("use", "sig") == "sig" and key.get("alg", ALGORITHMS[0]) in ALGORITHMS
+    return pinned and entry.get("use", "sig") == "sig" and entry.get("alg", ALGORITHMS[0]) in ALGORITHMS
+
+
+def _is_safe(source: str) -> bool:
+    """A file, an address over https, or one on this machine: over a network anybody could put in their own keys."""
+    address = urlsplit(source)
+    return address.scheme != "http" or address.hostname in _LOOPBACK
 
 
 def _read(source: str) -> bytes:
     if source.startswith(("https://", "http://")):
-        with urlopen(source, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme is checked
+        with _web.open(source, timeout=_TIMEOUT) as answer:
             return bytes(answer.read(_LARGEST))
     return Path(source).read_bytes()

@@ -1,7 +1,7 @@
 """One factory for the HTTP side of every service."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, cast
 
 import structlog
@@ -15,7 +15,6 @@ from starlette.responses import Response
 from shared.database.unit import Database
 from shared.security.tokens import TokenVerifier
 from shared.settings import ServiceSettings
-from shared.web.body import MEBIBYTE, BodyLimits
 from shared.web.context import RequestContext
 from shared.web.docs import docs_router, mount_assets
 from shared.web.edge import Edge
@@ -32,6 +31,8 @@ from shared.web.problems import (
 from shared.web.validation import on_invalid_request
 
 _log = structlog.get_logger(__name__)
+
+Background = Callable[[], AbstractAsyncContextManager[None]]
 
 _PROBLEM_SCHEMA = {
     "type": "object",
@@ -63,15 +64,18 @@ def create_api(
     database: Database | None = None,
     state: Mapping[str, Any] | None = None,
     readiness: Mapping[str, Check] | None = None,
-    max_body_bytes: int = 5 * MEBIBYTE,
+    background: Background = nullcontext,
 ) -> FastAPI:
-    """The API of a service: its routers under the shared edge. `state` becomes attributes of `app.state`."""
+    """The API of a service: its routers under the shared edge. `state` becomes attributes of `app.state`.
+
+    `background` is entered before the first request and left after the last one.
+    """
     app = FastAPI(
         title=f"村警 {service}",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan,
+        lifespan=_lifespan_with(background),
         responses={"default": _PROBLEM_ANSWER},
     )
     provided = {"settings": settings, "database": database, "tokens": TokenVerifier.of(settings), **(state or {})}
@@ -81,17 +85,21 @@ def create_api(
         app.include_router(router)
     mount_assets(app)
     _handle_problems(app)
-    app.add_middleware(Edge, service=service, limits=BodyLimits(sent=max_body_bytes))
+    app.add_middleware(Edge, service=service)
     app.add_middleware(RequestContext, service=service, templates=_templates(app), silent=OPERATIONS)
     return app
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    database: Database | None = app.state.database
-    if database is not None:
-        await database.close()
+def _lifespan_with(background: Background) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with background():
+            yield
+        database: Database | None = app.state.database
+        if database is not None:
+            await database.close()
+
+    return lifespan
 
 
 def _templates(app: FastAPI) -> dict[Any, str]:

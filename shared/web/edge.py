@@ -7,9 +7,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.database.errors import is_repeatable
 from shared.observability.metrics import REQUESTS_REPEATED
-from shared.web.body import BodyLimits, read_body
-from shared.web.failures import is_repeatable, problem_of
+from shared.web.body import read_body
+from shared.web.failures import problem_of
 from shared.web.problems import Problem, problem_response
 
 REPEATS = 3
@@ -18,10 +19,9 @@ REPEATS = 3
 class Edge:
     """ASGI middleware. A request is run again only while nothing of an answer was sent, so nobody sees two."""
 
-    def __init__(self, app: ASGIApp, service: str, limits: BodyLimits) -> None:
+    def __init__(self, app: ASGIApp, service: str) -> None:
         self._app = app
         self._service = service
-        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -29,7 +29,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         try:
-            body = await read_body(scope, receive, self._limits)
+            body = await read_body(scope, receive)
         except ClientDisconnect:
             return
         except Problem as problem:

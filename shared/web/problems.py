@@ -108,12 +108,21 @@ class MalformedEncoding(Problem):
 
 
 class Unavailable(Problem):
-    """The database cannot take the request now; nothing of it was kept."""
+    """The database cannot take the request now, or its answer was lost; `detail` says whether anything was kept."""
 
     status = 503
     code = "unavailable"
     title = "服务暂时不可用"
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
+class BacklogFull(Problem):
+    """Too many facts wait for the broker; reading goes on."""
+
+    status = 503
+    code = "backlog_full"
+    title = "待发事实过多"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "60"}
 
 
 class NotReady(Problem):

@@ -79,11 +79,16 @@ def fault_list(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:
     """Exception handler: 400 for what is no JSON, 422 for what does not fit."""
-    return problem_response(_problem(cast(RequestValidationError, error).errors()))
+    refused = cast(RequestValidationError, error)
+    return problem_response(_problem(refused.errors(), refused.body))
 
 
-def _problem(faults: Sequence[Mapping[str, Any]]) -> Problem:
-    if faults and faults[0]["type"] == "json_invalid":
+def _problem(faults: Sequence[Mapping[str, Any]], body: Any) -> Problem:
+    # The framework hands on as bytes what was not sent as JSON, and only a CSV route takes bytes.
+    if isinstance(body, bytes) and any(fault["loc"][0] == "body" for fault in faults):
+        header = {"pointer": "header:Content-Type", "message": "应为 application/json"}
+        return InvalidRequest("请加上请求头 Content-Type: application/json 后重发", errors=[header])
+    if faults[0]["type"] == "json_invalid":
         return MalformedJson("请检查 JSON 语法后重发", position=faults[0]["loc"][-1])
     return InvalidRequest(f"共 {len(faults)} 处需要修改,见 errors", errors=fault_list(faults))
 

@@ -84,6 +84,22 @@ def test_a_worker_that_cannot_start_is_reported_with_its_words_and_its_log_file(
     assert failure.value.log_file == tmp_path / "worker.log"
 
 
+def test_a_worker_whose_program_is_gone_is_reported_and_the_others_are_still_looked_after(
+    group: ProcessGroup, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o700)
+    group.start(ProcessSpec("worker", [str(program)], dict(os.environ), restart=True))
+    group.start(ProcessSpec("other", SLEEP, dict(os.environ), restart=True))
+    program.unlink()
+    os.kill(group.pid_of("worker") or 0, signal.SIGKILL)
+    with pytest.raises(DevstackError, match=r"worker: cannot be started again: .*program"):
+        eventually(group.raise_failure)
+    os.kill(group.pid_of("other") or 0, signal.SIGKILL)
+    eventually(lambda: group.restarts_of("other"))
+
+
 def test_a_process_that_may_not_end_is_reported_when_it_does(group: ProcessGroup) -> None:
     group.start(ProcessSpec("api", SLEEP, dict(os.environ)))
     os.kill(group.pid_of("api") or 0, signal.SIGKILL)

@@ -251,11 +251,11 @@ class Fieldwork:
     async def certify(self, *items: Any, **claims: Any) -> httpx.Response:
         return await self.post("/v1/certificates", {"items": list(items)}, **claims)
 
-    async def until_blocked(self, request: asyncio.Task[httpx.Response]) -> None:
-        """Wait until a request waits for a lock that the test holds; one that does not wait fails the test."""
+    async def until_blocked(self, *requests: asyncio.Task[httpx.Response]) -> None:
+        """Wait until requests wait for a lock that the test holds; one that does not wait fails the test."""
         query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        while not await self.rows(query):
-            assert not request.done(), "the request waited for nothing"
+        while len(await self.rows(query)) < len(requests):
+            assert not any(request.done() for request in requests), "a request waited for nothing"
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
         async with self.database.engine.connect() as connection:

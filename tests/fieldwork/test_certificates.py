@@ -63,6 +63,7 @@ async def test_a_month_is_certified_once(fieldwork: Fieldwork) -> None:
         ({"village": OTHER_COUNTY_VILLAGE}, "fieldwork.outside_jurisdiction"),
         ({"month": "2026-11"}, "fieldwork.in_the_future"),
         ({"month": "2026-13"}, "fieldwork.invalid_item"),
+        ({"month": "20２6-09"}, "fieldwork.invalid_item"),
         ({"of": "noise"}, "fieldwork.invalid_item"),
     ],
 )

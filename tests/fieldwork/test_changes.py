@@ -8,6 +8,7 @@ from services.fieldwork.repository.changes import Change
 from shared.ids import new_id
 from tests.fieldwork.support import (
     FAR_VILLAGE,
+    OFFICER,
     VILLAGE,
     Fieldwork,
     arrival,
@@ -61,6 +62,23 @@ async def test_a_township_sees_its_own_part_and_a_city_says_which_county(fieldwo
     unsaid = await fieldwork.get("/v1/changes", division="4116")
     assert (unsaid.status_code, unsaid.json()["code"]) == (422, "fieldwork.county_required")
     assert (await fieldwork.get("/v1/changes?county=411623")).status_code == 404
+
+
+async def test_restricted_work_is_in_the_feed_of_the_cleared_only(fieldwork: Fieldwork) -> None:
+    secret = visit(kind="key_person_visit", unit="person", details={}, with_officer={"id": str(OFFICER)})
+    await fieldwork.sync(secret)
+    await fieldwork.decide(verdict(secret), clearance="restricted")
+    await fieldwork.sync(visit())
+    again = visit(kind="key_person_visit", unit="person", details={}, with_officer={"id": str(OFFICER)})
+    await fieldwork.sync(again | {"supersedes": secret["id"]})
+    assert [item["position"] for item in (await feed(fieldwork))["items"]] == [3]
+    assert (await feed(fieldwork, clearance="open"))["items"] == []
+    told = [item["what"] for item in (await feed(fieldwork, clearance="restricted"))["items"]]
+    assert told == ["recorded", "verified", "recorded", "recorded", "rejected"]
+
+
+async def test_a_county_is_named_in_plain_digits(fieldwork: Fieldwork) -> None:
+    assert (await fieldwork.get("/v1/changes?county=41162２", division="4116")).status_code == 422
 
 
 async def test_a_change_is_visible_only_after_all_before_it(fieldwork: Fieldwork) -> None:

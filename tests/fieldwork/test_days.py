@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,11 +11,16 @@ from services.fieldwork.service.days import work_out_days
 from shared.contracts.personnel import AreaV1, AssignmentV1, Where
 from shared.ids import foreign_id
 from tests.fieldwork.support import (
+    AREA,
     ASSIGNMENT,
     AUXILIARY,
+    COUNTY_LEADER,
+    DEPUTY,
     FAR_VILLAGE,
+    LEADER,
     NEXT_VILLAGE,
     OFFICER,
+    STRANGER,
     VILLAGE,
     WORLD,
     Fieldwork,
@@ -27,6 +33,7 @@ from tests.fieldwork.support import (
 )
 
 AREA_ASSIGNMENT = foreign_id("test", "area assignment")
+ENTERED = {"officer": {"badge": "F001"}, "day": "2026-10-19", "entered_by": {"badge": "000001"}}
 
 
 async def presence(fieldwork: Fieldwork) -> list[dict[str, Any]]:
@@ -34,9 +41,9 @@ async def presence(fieldwork: Fieldwork) -> list[dict[str, Any]]:
     return await fieldwork.facts("presence")
 
 
-async def roster(fieldwork: Fieldwork, *days: str, **claims: Any) -> Any:
-    items = [{"officer": {"id": str(AUXILIARY)}, "day": day} for day in days]
-    return await fieldwork.post("/v1/rosters", {"items": items}, **claims)
+async def roster(fieldwork: Fieldwork, *days: str, by: UUID = LEADER, **claims: Any) -> Any:
+    named = {"officer": {"id": str(AUXILIARY)}, "entered_by": {"id": str(by)}}
+    return await fieldwork.post("/v1/rosters", {"items": [named | {"day": day} for day in days]}, **claims)
 
 
 async def attendance(fieldwork: Fieldwork) -> list[tuple[str, str, int]]:
@@ -63,6 +70,18 @@ async def test_a_minute_in_two_villages_belongs_to_the_stay_that_began_first(fie
     await fieldwork.sync(*stay("09:00", "11:00"), *stay("10:00", "12:00", village=NEXT_VILLAGE))
     (fact,) = await presence(fieldwork)
     assert (fact["minutes_in_village"], fact["minutes_in_area"]) == (120, 180)
+
+
+async def test_who_came_has_come_though_the_minutes_belong_to_another_stay(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("07:00", "20:00", village=FAR_VILLAGE), *stay("09:00", "12:00"))
+    (fact,) = await presence(fieldwork)
+    assert (fact["minutes_in_village"], fact["sessions"], fact["open_sessions"]) == (0, 1, 0)
+
+
+async def test_a_stay_without_a_minute_is_a_session(fieldwork: Fieldwork) -> None:
+    await fieldwork.sync(*stay("09:00", "09:00"), *stay("10:00", "10:00"))
+    (fact,) = await presence(fieldwork)
+    assert (fact["minutes_in_village"], fact["sessions"]) == (0, 2)
 
 
 async def test_a_stay_over_midnight_is_split_at_shanghai_midnight(fieldwork: Fieldwork) -> None:
@@ -174,13 +193,50 @@ async def test_a_roster_day_is_entered_once(fieldwork: Fieldwork) -> None:
 @pytest.mark.parametrize(
     ("item", "code"),
     [
-        ({"officer": {"badge": "nobody"}, "day": "2026-10-19"}, "fieldwork.officer_unknown_yet"),
-        ({"officer": {"badge": "F001"}, "day": "soon"}, "fieldwork.invalid_item"),
+        (ENTERED | {"officer": {"badge": "nobody"}}, "fieldwork.officer_unknown_yet"),
+        (ENTERED | {"entered_by": {"badge": "nobody"}}, "fieldwork.officer_unknown_yet"),
+        (ENTERED | {"day": "soon"}, "fieldwork.invalid_item"),
+        ({"officer": {"badge": "F001"}, "day": "2026-10-19"}, "fieldwork.invalid_item"),
         (None, "fieldwork.invalid_item"),
     ],
 )
 async def test_a_bad_roster_item_is_told(fieldwork: Fieldwork, item: Any, code: str) -> None:
     assert codes(await fieldwork.post("/v1/rosters", {"items": [item]})) == [code]
+
+
+@pytest.mark.parametrize(
+    ("by", "code"),
+    [
+        (LEADER, None),
+        (COUNTY_LEADER, None),
+        (STRANGER, "fieldwork.not_the_station"),
+    ],
+)
+async def test_the_station_and_the_county_put_officers_on_duty(
+    fieldwork: Fieldwork, by: UUID, code: str | None
+) -> None:
+    answer = await roster(fieldwork, "2026-10-19", by=by)
+    assert codes(answer) == [code]
+    kept = await fieldwork.rows("SELECT entered_by FROM roster")
+    assert [row.entered_by for row in kept] == ([] if code else [by])
+    (audited,) = await fieldwork.rows("SELECT on_behalf_of, result FROM audit WHERE action = 'fieldwork.roster'")
+    assert tuple(audited) == (by, "1 rejected" if code else "1 created")
+
+
+async def test_an_officer_of_an_area_is_put_on_duty_by_its_station(fieldwork: Fieldwork) -> None:
+    posted = assignment(id=AREA_ASSIGNMENT).model_copy(
+        update={"officer_id": COUNTY_LEADER, "where": Where(type="area", id=str(AREA))}
+    )
+    item = ENTERED | {"officer": {"id": str(COUNTY_LEADER)}}
+    assert codes(await fieldwork.post("/v1/rosters", {"items": [item]})) == ["fieldwork.not_the_station"]
+    await fieldwork.learn(posted)
+    assert outcomes(await fieldwork.post("/v1/rosters", {"items": [item]})) == ["created"]
+
+
+async def test_rostering_in_anothers_name_needs_the_scope(fieldwork: Fieldwork) -> None:
+    own: dict[str, Any] = {"scopes": ["fieldwork:verify"], "officer_id": DEPUTY}
+    assert codes(await roster(fieldwork, "2026-10-19", **own)) == ["act_as_required"]
+    assert outcomes(await roster(fieldwork, "2026-10-19", by=DEPUTY, **own)) == ["created"]
 
 
 async def test_another_county_does_not_roster_our_officers(fieldwork: Fieldwork) -> None:

@@ -5,11 +5,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from services.fieldwork.repository import activities, changes
+from services.fieldwork.repository.changes import Change
 from shared.ids import foreign_id, new_id
+from shared.security.principal import Principal
 from tests.fieldwork.support import (
     ASSIGNMENT,
     AUXILIARY,
+    COUNTY,
     FAR_VILLAGE,
     NEXT_VILLAGE,
     OFFICER,
@@ -22,8 +27,17 @@ from tests.fieldwork.support import (
     departure,
     outcomes,
     person,
+    rejection,
     visit,
 )
+
+DELIVERY = {"item": "id_card", "collected_on": "2026-10-18", "delivered_at": "2026-10-19T09:00:00+08:00"}
+DELIVERED: dict[str, Any] = {"kind": "certificate_delivery", "unit": "item", "details": DELIVERY}
+
+
+async def test_details_are_published_as_they_came(fieldwork: Fieldwork) -> None:
+    await fieldwork.recorded(**DELIVERED)
+    assert [fact["details"] for fact in await fieldwork.facts()] == [DELIVERY]
 
 
 async def test_an_activity_is_kept_and_published_once(fieldwork: Fieldwork) -> None:
@@ -88,6 +102,39 @@ async def test_foreign_ids_badges_and_long_codes_name_the_same_things(fieldwork:
     assert first["village"] == second["village"] == VILLAGE
 
 
+async def test_no_other_county_points_a_foreign_name_elsewhere(fieldwork: Fieldwork) -> None:
+    def name(village: str) -> dict[str, Any]:
+        return {"items": [{"system": "provincial-app", "id": "V7", "village": village}]}
+
+    await fieldwork.post("/v1/foreign-villages", name(VILLAGE))
+    theirs = await fieldwork.post("/v1/foreign-villages", name(OTHER_COUNTY_VILLAGE), division="411623")
+    assert (outcomes(theirs), codes(theirs)) == (["conflict"], ["fieldwork.foreign_name_taken"])
+    assert [row.village for row in await fieldwork.rows("SELECT village FROM foreign_village")] == [VILLAGE]
+    assert outcomes(await fieldwork.post("/v1/foreign-villages", name(NEXT_VILLAGE))) == ["created"]
+    assert [row.village for row in await fieldwork.rows("SELECT village FROM foreign_village")] == [NEXT_VILLAGE]
+
+
+async def test_a_foreign_name_is_given_to_a_code_in_plain_digits(fieldwork: Fieldwork) -> None:
+    names = {"items": [{"system": "provincial-app", "id": "V7", "village": "41162210020１"}]}
+    assert codes(await fieldwork.post("/v1/foreign-villages", names)) == ["fieldwork.invalid_item"]
+
+
+async def test_a_badge_that_several_officers_have_names_none_of_them(fieldwork: Fieldwork) -> None:
+    namesake = person(new_id(), "F001", "auxiliary")
+    await fieldwork.learn(namesake)
+    answer = await fieldwork.sync(visit(officer={"badge": "F001"}), visit())
+    assert (outcomes(answer), codes(answer)) == (["rejected", "created"], ["fieldwork.badge_shared", None])
+    await fieldwork.learn(namesake.model_copy(update={"status": "left"}))
+    assert outcomes(await fieldwork.sync(visit(officer={"badge": "F001"}))) == ["created"]
+    assert {fact["author"] for fact in await fieldwork.facts()} == {str(AUXILIARY)}
+
+
+async def test_who_acts_for_himself_learns_of_no_other_badge(fieldwork: Fieldwork) -> None:
+    own = {"scopes": ["fieldwork:sync"], "officer_id": AUXILIARY}
+    answer = await fieldwork.sync(visit(officer={"badge": "000007"}), visit(officer={"badge": "nobody"}), **own)
+    assert codes(answer) == ["act_as_required", "act_as_required"]
+
+
 async def test_who_is_not_known_yet_may_be_sent_again(fieldwork: Fieldwork) -> None:
     newcomer = new_id()
     item = visit(officer={"id": str(newcomer)})
@@ -129,6 +176,12 @@ async def test_what_is_not_known_yet_is_retryable(fieldwork: Fieldwork, changes:
         ({"type": "party"}, "fieldwork.invalid_item"),
         ({"kind": "unheard_of"}, "fieldwork.unknown_kind"),
         ({"details": {"purposes": ["gossip"]}}, "fieldwork.details_invalid"),
+        ({"details": {"purposes": ["law"] * 60_000}}, "fieldwork.details_invalid"),
+        (
+            DELIVERED | {"details": DELIVERY | {"delivered_at": "0001-01-01T00:00:00+08:00"}},
+            "fieldwork.details_invalid",
+        ),
+        (DELIVERED | {"details": DELIVERY | {"collected_on": "1999-12-31"}}, "fieldwork.details_invalid"),
         ({"details": {"colour": 9**99}}, "fieldwork.invalid_item"),
         ({"unit": "item"}, "fieldwork.details_invalid"),
         ({"village": OTHER_COUNTY_VILLAGE}, "fieldwork.outside_jurisdiction"),
@@ -163,10 +216,18 @@ async def test_restricted_work_of_an_auxiliary_needs_the_officer_present(fieldwo
 
 
 async def test_personal_numbers_in_details_are_refused(fieldwork: Fieldwork) -> None:
-    details = {"mode": "foot", "night": True, "hot_spot": "电话13812345678"}
+    details = {"mode": "foot", "night": True, "people": 13812345678}
     answer = await fieldwork.sync(visit(kind="patrol", unit="time", details=details))
     assert codes(answer) == ["fieldwork.personal_data"]
     assert "13812345678" not in answer.text
+
+
+async def test_details_hold_codes_and_no_free_text(fieldwork: Fieldwork) -> None:
+    def patrol(hot_spot: str) -> dict[str, Any]:
+        return visit(kind="patrol", unit="time", details={"mode": "foot", "night": True, "hot_spot": hot_spot})
+
+    answer = await fieldwork.sync(patrol("school_gate"), patrol("张三家门口"), patrol("zhang san"))
+    assert codes(answer) == [None, "fieldwork.details_invalid", "fieldwork.details_invalid"]
 
 
 async def test_501_items_are_too_many_and_none_too_few(fieldwork: Fieldwork) -> None:
@@ -233,6 +294,38 @@ async def test_a_newer_entry_takes_the_place_of_the_older_in_any_order(fieldwork
     (rejected,) = await fieldwork.facts("rejected")
     assert (rejected["activity_id"], rejected["cause"]) == (older["id"], "superseded")
     assert (await fieldwork.get(f"/v1/activities/{older['id']}")).json()["state"] == "superseded"
+
+
+async def test_of_two_writers_at_once_that_bring_the_older_and_the_newer_one_sees_both(fieldwork: Fieldwork) -> None:
+    older = visit()
+    async with fieldwork.database.unit() as unit:
+        await changes.append(unit.connection, [Change(VILLAGE, "activity", new_id(), "recorded")], unit.now)
+        writers = [asyncio.create_task(fieldwork.sync(item)) for item in (visit(supersedes=older["id"]), older)]
+        await fieldwork.until_blocked(*writers)
+    assert [outcomes(await writer) for writer in writers] == [["created"], ["created"]]
+    assert [fact["activity_id"] for fact in await fieldwork.facts("rejected")] == [older["id"]]
+
+
+async def test_who_supersedes_waits_for_a_verdict_before_the_county_waits_for_him(fieldwork: Fieldwork) -> None:
+    older = await fieldwork.recorded()
+    async with fieldwork.database.unit() as unit:
+        deciding = Principal("backend", frozenset(), COUNTY, "internal", None)
+        await activities.lock(unit.connection, [UUID(older["id"])], deciding)
+        newer = asyncio.create_task(fieldwork.sync(visit(supersedes=older["id"])))
+        await fieldwork.until_blocked(newer)
+        await unit.connection.execute(text("SET LOCAL lock_timeout = '300ms'"))
+        await changes.append(unit.connection, [Change(VILLAGE, "activity", new_id(), "verified")], unit.now)
+    assert outcomes(await newer) == ["created"]
+    assert [fact["activity_id"] for fact in await fieldwork.facts("rejected")] == [older["id"]]
+
+
+async def test_what_the_station_rejected_is_not_superseded(fieldwork: Fieldwork) -> None:
+    older = await fieldwork.recorded()
+    await fieldwork.decide(rejection(older, cause="fraud", reason="made_up"))
+    newer = await fieldwork.recorded(supersedes=older["id"])
+    states = {id: (await fieldwork.get(f"/v1/activities/{id}")).json()["state"] for id in (older["id"], newer["id"])}
+    assert states == {older["id"]: "rejected", newer["id"]: "waiting"}
+    assert [fact["cause"] for fact in await fieldwork.facts("rejected")] == ["fraud"]
 
 
 async def test_nobody_supersedes_anothers_entry(fieldwork: Fieldwork) -> None:

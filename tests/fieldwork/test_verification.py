@@ -22,9 +22,12 @@ from tests.fieldwork.support import (
     OFFICER,
     STATION,
     STRANGER,
+    VILLAGE,
     Fieldwork,
     codes,
+    organisation,
     outcomes,
+    person,
     rejection,
     verdict,
     visit,
@@ -147,6 +150,43 @@ async def test_a_superseded_activity_gets_no_verdict(fieldwork: Fieldwork) -> No
     await fieldwork.recorded(supersedes=item["id"])
     assert (await fieldwork.names())[2:] == ["activity_recorded", "activity_rejected"]
     assert codes(await fieldwork.decide(verdict(item, DEPUTY))) == ["fieldwork.superseded"]
+
+
+async def test_a_verdict_sent_again_after_its_activity_was_superseded_is_a_duplicate(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    first = await fieldwork.decide(verdict(item))
+    await fieldwork.recorded(supersedes=item["id"])
+    again = await fieldwork.decide(verdict(item))
+    assert (outcomes(again), verdict_id(again)) == (["duplicate"], verdict_id(first))
+
+
+ORGANS = {
+    "village_committee": (VILLAGE, False),
+    "court": ("411622000000", False),
+    "station": ("411622100000", False),  # the area's own station comes first
+    "branch": ("411622100000", True),
+    "bureau": ("411600000000", False),  # the city's does not decide about single visits
+}
+
+
+@pytest.mark.parametrize("kind", ORGANS)
+async def test_only_the_responsible_station_and_public_security_above_it_decide(
+    fieldwork: Fieldwork, kind: str
+) -> None:
+    (serves, allowed), org, member = ORGANS[kind], new_id(), new_id()
+    await fieldwork.learn(organisation(org, kind, serves), person(member, "000077", station=org))
+    answer = await fieldwork.decide(verdict(await fieldwork.recorded(), member))
+    assert codes(answer) == [None if allowed else "fieldwork.not_the_station"]
+
+
+@pytest.mark.parametrize("kind", ["village_committee", "court"])
+async def test_only_the_responsible_stations_work_list_has_the_work(fieldwork: Fieldwork, kind: str) -> None:
+    org = new_id()
+    await fieldwork.learn(organisation(org, kind, FAR_VILLAGE))
+    item = await fieldwork.recorded(village=FAR_VILLAGE)
+    assert (await fieldwork.get(f"/v1/stations/{org}/waiting")).json()["items"] == []
+    (waiting,) = (await fieldwork.get(f"/v1/stations/{FAR_STATION}/waiting")).json()["items"]
+    assert waiting["id"] == item["id"]
 
 
 async def test_verifying_for_others_needs_the_scope(fieldwork: Fieldwork) -> None:

@@ -113,7 +113,7 @@ class Lane:
 @asynccontextmanager
 async def relaying(lane: Lane) -> AsyncIterator[asyncio.Task[None]]:
     """A relay as in a worker process, ended with the block."""
-    connection = await owning_connection(lane.publisher.url, lambda: None)
+    connection = await owning_connection(lane.publisher.url, lambda: None, "test relay")
     async with running(Relay(connection, lane.bootstrap, "test").run(), connection) as task:
         yield task
 
@@ -121,7 +121,7 @@ async def relaying(lane: Lane) -> AsyncIterator[asyncio.Task[None]]:
 @asynccontextmanager
 async def consuming(lane: Lane, handler: Handler = apply_all) -> AsyncIterator[Consumer]:
     """A consumer as in a worker process, ended with the block."""
-    connection = await owning_connection(lane.reader.url, lambda: None)
+    connection = await owning_connection(lane.reader.url, lambda: None, "test consumer")
     consumer = Consumer(connection, lane.bootstrap, lane.topic, lane.subscription(handler), system_clock)
     async with running(consumer.run(), connection):
         yield consumer

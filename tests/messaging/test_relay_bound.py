@@ -53,3 +53,14 @@ async def test_a_fact_committed_late_is_sent_by_a_relay_that_sent_later_ones_bef
 
 async def _applied(lane: Lane, count: int) -> bool:
     return len(await lane.applied()) == count
+
+
+async def test_rows_that_shall_be_sent_again_lower_it(lane: Lane) -> None:
+    bound = Bound()
+    await lane.publish(*OFFICERS)
+    async with lane.publisher.engine.begin() as connection:
+        await connection.execute(text("UPDATE outbox SET published_at = now()"))
+    assert await _advanced(bound, lane) == len(OFFICERS)
+    async with lane.publisher.engine.begin() as connection:
+        await connection.execute(text("UPDATE outbox SET published_at = NULL WHERE id = 3"))
+    assert await _advanced(bound, lane) == 2

@@ -92,3 +92,11 @@ def test_on_reference_topics_the_highest_state_wins_and_gaps_mean_nothing() -> N
     assert [i.offset for i in done.apply] == [0, 2, 4]
     assert done.duplicates == {0: 2}
     assert done.cursors["a"] == Cursor(1, IDS[1], 2)
+
+
+def test_another_fact_at_the_place_of_the_last_one_is_a_fork_whatever_its_epoch() -> None:
+    cursor = {"a": Cursor(3, IDS[3], 2)}
+    for epoch in (1, 2, 3):
+        done = sort_stream([record(0, 3, epoch=epoch, id=IDS[9])], cursor, {})
+        assert "fork" in str(done.cursors["a"].held)
+    assert sort_stream([record(0, 3, epoch=1)], cursor, {}).duplicates == {0: 1}

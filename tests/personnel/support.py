@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from services.personnel.service.states import WholeStates
 from shared.database.unit import Database
 from shared.ids import new_id
 from shared.security.dev_issuer import DevKeys, issue_token
+from shared.security.principal import Principal
 
 COUNTY = "411622"
 VILLAGE = "411622101201"
@@ -72,9 +76,22 @@ class Personnel:
             headers={"Content-Type": "text/csv"},
         )
 
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[WholeStates]:
+        """The use cases in a transaction that the test holds open."""
+        who = Principal("test-client", frozenset(), "", "internal", None)
+        async with self.database.unit() as unit:
+            yield WholeStates(unit, self.app.state.vault, who)
+
     async def rows(self, sql: str, **values: Any) -> list[Mapping[str, Any]]:
         async with self.database.engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(text(sql), values)).mappings()]
+
+    async def until_blocked(self, request: asyncio.Task[Any]) -> None:
+        """Wait until a request waits for a lock that the test holds; one that does not wait fails the test."""
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not await self.rows(query):
+            assert not request.done(), "the request waited for nothing"
 
     async def facts(self, topic: str, key: object | None = None) -> list[Body]:
         """Bodies of the published facts of a topic, of one stream or of all, in order."""

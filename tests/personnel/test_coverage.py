@@ -110,17 +110,6 @@ async def test_the_day_asked_decides(personnel: Personnel, station: Body) -> Non
     assert covered == [0, 1, 1, 0]
 
 
-async def test_an_officer_who_left_covers_nothing_though_the_assignment_is_open(
-    personnel: Personnel, station: Body
-) -> None:
-    one = officer(station)
-    await personnel.store("officers", one)
-    await personnel.store("assignments", assignment(one, VILLAGE))
-    await personnel.store("officers", one | {"valid": {"from": "2020-01-01", "to": "2026-10-14"}})
-
-    assert [(await report(personnel, on=day))["covered"] for day in ("2026-10-14", DAY)] == [1, 0]
-
-
 async def test_a_village_merged_away_is_no_gap_afterwards(personnel: Personnel) -> None:
     old = (await personnel.facts("personnel.division", VILLAGE))[0]
     await personnel.store("divisions", old | {"valid": {"from": "2023-06-30", "to": "2026-10-14"}})

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+from uuid import UUID
+
 import pytest
 
+from services.personnel.schemas.items import OfficerItem
+from services.personnel.service.officers import Officers
 from tests.personnel.support import Body, Personnel, officer, organisation
 
 # Made up, with a right check digit; the area code 999999 is nobody's.
@@ -105,3 +110,36 @@ async def test_an_erased_officer_is_never_filled_again(personnel: Personnel, aux
 
     assert (answer.status_code, answer.json()["code"]) == (409, "personnel.officer_erased")
     assert (await read(personnel, auxiliary))["name"] == ""
+
+
+async def test_who_writes_an_officer_while_he_is_erased_is_refused(personnel: Personnel, auxiliary: Body) -> None:
+    async with personnel.unit() as states:
+        await Officers(states).erase(UUID(auxiliary["officer_id"]))
+        writing = asyncio.create_task(personnel.put_all("officers", [auxiliary | {"name": "另一名字"}]))
+        await personnel.until_blocked(writing)
+
+    assert (await writing)[0]["problem"]["code"] == "personnel.officer_erased"
+    assert (await read(personnel, auxiliary))["name"] == ""
+
+
+async def test_an_erasure_takes_what_is_just_being_written(personnel: Personnel, auxiliary: Body) -> None:
+    without = {name: value for name, value in auxiliary.items() if name != "citizen_number"}
+    await personnel.store("officers", without | {"phone": None})
+    async with personnel.unit() as states:
+        await states.put(OfficerItem, [OfficerItem.model_validate(without | {"name": "另一名字"})])
+        erasing = asyncio.create_task(personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure"))
+        await personnel.until_blocked(erasing)
+
+    assert (await erasing).json()["phone"] is None
+    assert await personnel.rows("SELECT name FROM officer WHERE name <> ''") == []
+    assert await personnel.rows("SELECT 1 FROM officer_number") == []
+
+
+async def test_of_two_erasures_at_once_one_is_published(personnel: Personnel, auxiliary: Body) -> None:
+    async with personnel.unit() as states:
+        await Officers(states).erase(UUID(auxiliary["officer_id"]))
+        again = asyncio.create_task(personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure"))
+        await personnel.until_blocked(again)
+
+    assert (await again).json()["name"] == ""
+    assert len(await personnel.facts("personnel.officer")) == 2

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from services.personnel.schemas.items import OfficerItem
 from shared.ids import new_id
 from shared.security.dependencies import unprotected_routes
 from tests.personnel.support import (
@@ -18,6 +20,8 @@ from tests.personnel.support import (
     officer,
     organisation,
 )
+
+SHORT = {"from": "2020-01-01", "to": "2026-10-14"}
 
 
 @pytest.fixture
@@ -139,9 +143,12 @@ REFUSALS: list[tuple[str, Body, str]] = [
     ("officers", {"name": "铃\x07声"}, "invalid_request"),
     ("officers", {"name": "长" * 51}, "invalid_request"),
     ("officers", {"citizen_number": "411622199001011234"}, "invalid_request"),
+    ("officers", {"phone": "1３800138000"}, "invalid_request"),
     ("officers", {"nickname": "x"}, "invalid_request"),
     ("assignments", {"officer_id": str(new_id())}, "personnel.unknown_officer"),
     ("assignments", {"where": {"type": "village", "id": "411622101999"}}, "personnel.unknown_division"),
+    ("assignments", {"where": {"type": "village", "id": "41162210120１"}}, "invalid_request"),
+    ("assignments", {"where": {"type": "village", "id": "411622101000"}}, "invalid_request"),
     ("assignments", {"where": {"type": "area", "id": str(new_id())}}, "personnel.unknown_area"),
     ("assignments", {"where": {"type": "room", "id": str(new_id())}}, "personnel.unknown_room"),
     ("assignments", {"role": "backup", "backup_of": str(new_id())}, "personnel.unknown_assignment"),
@@ -149,8 +156,11 @@ REFUSALS: list[tuple[str, Body, str]] = [
     ("organisations", {"serves": ["999999000000"]}, "personnel.unknown_division"),
     ("organisations", {"serves": []}, "invalid_request"),
     ("areas", {"station": str(new_id())}, "personnel.unknown_organisation"),
+    ("areas", {"villages": [VILLAGE, "411622101000"]}, "invalid_request"),
+    ("groups", {"village": "411622000000"}, "invalid_request"),
     ("groups", {"trained_members": 13}, "invalid_request"),
     ("groups", {"members": 3_000_000_000}, "invalid_request"),
+    ("bindings", {"jurisdiction": "41162２"}, "invalid_request"),
 ]
 
 
@@ -164,6 +174,7 @@ async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
         "organisations": ("org_id", organisation()),
         "areas": ("area_id", area(station, VILLAGE)),
         "groups": ("group_id", group()),
+        "bindings": ("binding_id", binding()),
     }
     key, body = right[plural]
     before = await personnel.count_facts()
@@ -174,6 +185,51 @@ async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
     assert answer.status_code == (409 if code == "personnel.outside_officer_period" else 422)
     assert await personnel.count_facts() == before
     assert (await personnel.get(f"/v1/{plural}/{body[key]}")).status_code == 404
+
+
+async def test_a_batch_may_refer_to_more_things_than_a_statement_has_parameters(
+    personnel: Personnel, station: Body
+) -> None:
+    unknown = [[f"4116{number:07}1" for number in range(start, start + 1000)] for start in range(0, 34_000, 1000)]
+
+    outcomes = await personnel.put_all("areas", [area(station, *codes) for codes in unknown])
+
+    assert {o["problem"]["code"] for o in outcomes} == {"personnel.unknown_division"}
+
+
+async def test_an_assignment_stays_with_its_officer(personnel: Personnel, station: Body, auxiliary: Body) -> None:
+    other, held = officer(station), assignment(auxiliary, VILLAGE)
+    await personnel.store("officers", other)
+    await personnel.store("assignments", held)
+
+    answer = await personnel.put(f"/v1/assignments/{held['assignment_id']}", held | {"officer_id": other["officer_id"]})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "personnel.holder_changed")
+    assert [fact["officer_id"] for fact in await personnel.facts("personnel.assignment")] == [held["officer_id"]]
+
+
+async def test_no_officer_leaves_before_his_assignments_end(personnel: Personnel, auxiliary: Body) -> None:
+    ended, held = assignment(auxiliary, OTHER_VILLAGE, valid=SHORT), assignment(auxiliary, VILLAGE)
+    await personnel.store("assignments", ended, held)
+    leaving, address = auxiliary | {"valid": SHORT}, f"/v1/officers/{auxiliary['officer_id']}"
+
+    early = await personnel.put(address, leaving)
+    await personnel.store("assignments", held | {"valid": SHORT})
+    late = await personnel.put(address, leaving)
+
+    assert (early.status_code, early.json()["code"]) == (409, "personnel.outside_officer_period")
+    assert early.json()["assigned"] == {"from": "2020-01-01", "to": None}
+    assert late.json()["outcome"] == "changed"
+
+
+async def test_an_assignment_waits_for_who_is_just_changing_its_officer(personnel: Personnel, auxiliary: Body) -> None:
+    post = assignment(auxiliary, VILLAGE)
+    async with personnel.unit() as states:
+        await states.put(OfficerItem, [OfficerItem.model_validate(auxiliary | {"valid": SHORT})])
+        posted = asyncio.create_task(personnel.put_all("assignments", [post]))
+        await personnel.until_blocked(posted)
+
+    assert (await posted)[0]["problem"]["code"] == "personnel.outside_officer_period"
 
 
 async def test_the_id_of_address_and_content_must_agree(personnel: Personnel) -> None:
@@ -254,9 +310,13 @@ async def test_pages_follow_each_other_without_loss(personnel: Personnel) -> Non
     assert len(seen) == len(set(seen)) == 1 + 24 + 480
 
 
-async def test_every_write_is_audited(personnel: Personnel, station: Body) -> None:
+@pytest.mark.parametrize("alone", [True, False])
+async def test_every_write_is_audited(personnel: Personnel, station: Body, alone: bool) -> None:
     stranger = officer(station, employer=str(new_id()))
-    await personnel.put_all("officers", [stranger])
+    if alone:
+        await personnel.put(f"/v1/officers/{stranger['officer_id']}", stranger)
+    else:
+        await personnel.put_all("officers", [stranger])
 
     rows = await personnel.rows("SELECT action, object, result FROM audit WHERE action LIKE '%.put' ORDER BY id")
 

@@ -25,7 +25,7 @@ from shared.contracts.registry import topics_for
 from shared.database.unit import Database
 from shared.ids import new_id
 from shared.reference.handlers import REFERENCE, reference_handlers
-from shared.reference.queries import own_work, station_of
+from shared.reference.queries import own_work, station_at
 from shared.reference.tables import reference_tables
 
 VILLAGE, NEIGHBOUR = "411622101201", "411622101202"
@@ -206,16 +206,30 @@ async def test_a_village_that_left_the_area_is_no_longer_own_work(database: Data
         assert await own_work(connection, [(officer_id, VILLAGE, DAY)]) == set()
 
 
-async def test_the_station_is_that_of_the_area_then_of_the_township_then_of_the_county(database: Database) -> None:
-    county, township, own = station(COUNTY), station(TOWNSHIP), station("411622102000")
-    bureau = OrganisationV1(org_id=new_id(), name="局", kind="bureau", serves=(TOWNSHIP,), valid=ALWAYS)
-    await tell(database, county, township, own, bureau, area(own.org_id, VILLAGE))
-
+async def station_of(database: Database, village: str, day: date) -> UUID | None:
+    statement = text(f"SELECT {station_at('CAST(:village AS text)', 'CAST(:day AS date)')}")
     async with database.engine.connect() as connection:
-        assert await station_of(connection, VILLAGE, DAY) == own.org_id
-        assert await station_of(connection, NEIGHBOUR, DAY) == township.org_id
-        assert await station_of(connection, "411622103201", DAY) == county.org_id
-        assert await station_of(connection, "430903103201", DAY) is None
+        found: UUID | None = await connection.scalar(statement, {"village": village, "day": day})
+    return found
+
+
+async def test_the_station_is_that_of_the_area_then_of_the_narrowest_division_served(database: Database) -> None:
+    province, city, county = station("410000000000"), station("411600000000"), station(COUNTY)
+    township, single, own = station(TOWNSHIP), station("411622101203"), station("411622102000")
+    bureau = OrganisationV1(org_id=new_id(), name="局", kind="bureau", serves=(TOWNSHIP,), valid=ALWAYS)
+    await tell(database, province, city, county, township, single, own, bureau, area(own.org_id, VILLAGE))
+
+    expected = {
+        VILLAGE: own,
+        "411622101203": single,
+        NEIGHBOUR: township,
+        "411622103201": county,
+        "411623103201": city,
+        "410903103201": province,
+    }
+    for village, holder in expected.items():
+        assert await station_of(database, village, DAY) == holder.org_id
+    assert await station_of(database, "430903103201", DAY) is None
 
 
 async def test_the_station_of_a_day_is_the_one_valid_then(database: Database) -> None:
@@ -223,7 +237,7 @@ async def test_the_station_of_a_day_is_the_one_valid_then(database: Database) ->
     after = station(TOWNSHIP, valid=Period(since=DAY))
     await tell(database, before, after)
 
+    assert await station_of(database, VILLAGE, date(2026, 10, 14)) == before.org_id
+    assert await station_of(database, VILLAGE, DAY) == after.org_id
     async with database.engine.connect() as connection:
-        assert await station_of(connection, VILLAGE, date(2026, 10, 14)) == before.org_id
-        assert await station_of(connection, VILLAGE, DAY) == after.org_id
         assert (await connection.execute(text("SELECT count(*) FROM known_organisation"))).scalar_one() == 2

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,7 @@ from shared.security.keys import SigningKeys
 from shared.security.principal import Principal
 from shared.security.problems import IdentityUnavailable, TokenExpired, TokenInvalid
 from shared.security.tokens import TokenVerifier
+from shared.settings import SettingsError
 from tests.security.tokens import claims, signed
 
 AN_OFFICER = UUID("018f3b1c-0000-7000-8000-000000000001")
@@ -148,7 +151,11 @@ def jwks_server(dev_keys: DevKeys) -> Iterator[tuple[str, list[str]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            self.send_response(200)
+            if self.path == "/garbled":
+                self.wfile.write(b"HTTP/9 what\r\n\r\n")
+                return
+            self.send_response(302 if self.path == "/elsewhere" else 200)
+            self.send_header("Location", "/keys")
             self.end_headers()
             self.wfile.write(dev_keys.jwks_path.read_bytes())
 
@@ -207,6 +214,52 @@ async def test_a_new_key_is_found_without_a_restart(
     assert await verifier.verify(signed(new))
 
 
+BROKEN: list[Any] = [
+    {"kty": "RSA", "kid": "no numbers"},
+    {"kty": "OKP", "crv": "Ed25519", "kid": "short", "x": "AA"},
+    {"kty": "OKP", "crv": "Ed25519", "kid": ["a", "list"], "x": "A" * 43},
+    {"kty": "RSA", "kid": "odd", "alg": ["RS256"]},
+    "no object at all",
+    None,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_a_broken_key_does_not_take_the_others_with_it(dev_keys: DevKeys, tmp_path: Path, broken: Any) -> None:
+    good = json.loads(dev_keys.jwks_path.read_bytes())["keys"]
+    (tmp_path / "mixed.json").write_text(json.dumps({"keys": [broken, *good, broken]}))
+    keys = SigningKeys(str(tmp_path / "mixed.json"))
+    assert await TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=keys).verify(signed(dev_keys))
+
+
+@pytest.mark.parametrize("published", [{"keys": BROKEN}, {"keys": []}, {"keys": None}, [], "no object"])
+async def test_a_rotation_without_any_usable_key_leaves_the_old_ones(
+    dev_keys: DevKeys, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch, published: Any
+) -> None:
+    token, other = signed(dev_keys), signed(dev_keys, sub="another")
+    assert await verifier.verify(token)
+    monkeypatch.setattr(keys_module, "_SECONDS_KEPT", 0)
+    dev_keys.jwks_path.write_text(json.dumps(published))
+    assert await verifier.verify(other)
+
+
+@pytest.mark.parametrize("path", ["/elsewhere", "/garbled"])
+async def test_keys_are_not_taken_from_elsewhere_nor_from_a_garbled_answer(
+    dev_keys: DevKeys, jwks_server: tuple[str, list[str]], path: str
+) -> None:
+    address, asked = jwks_server
+    keys = SigningKeys(address.replace("/keys", path))
+    with pytest.raises(IdentityUnavailable):
+        await TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=keys).verify(signed(dev_keys))
+    assert asked == [path]
+
+
+@pytest.mark.parametrize("address", ["http://idp.example/keys", "http://127.0.0.1.example/keys", "HTTP://10.0.0.1/k"])
+def test_keys_from_another_machine_come_over_https(address: str) -> None:
+    with pytest.raises(SettingsError, match="CUNJING_JWKS"):
+        SigningKeys(address)
+
+
 async def test_without_any_keys_the_service_is_unavailable_and_nobody_gets_in(
     dev_keys: DevKeys, tmp_path: Path
 ) -> None:
@@ -223,3 +276,19 @@ def test_dev_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in paths] == before
     assert [os.stat(path).st_mode & 0o777 for path in paths] == [0o600] * 3
     assert os.stat(tmp_path / "keys").st_mode & 0o777 == 0o700
+
+
+_NO_ROOM = """
+import resource, sys, pathlib
+from shared.security.dev_issuer import ensure_dev_keys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+ensure_dev_keys(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_keys_that_could_not_be_written_are_made_the_next_time(tmp_path: Path) -> None:
+    failed = subprocess.run([sys.executable, "-c", _NO_ROOM, str(tmp_path)], capture_output=True, check=False)
+    assert b"File too large" in failed.stderr
+    keys = ensure_dev_keys(tmp_path)
+    assert issue_token(keys.private_key_path, subject="someone", scopes=[])
+    assert len(list(tmp_path.iterdir())) == 3

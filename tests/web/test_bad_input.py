@@ -1,7 +1,9 @@
 """What bad input gets: a stable code, a hint what to change, and nothing of itself back."""
 
 import gzip
+import itertools
 import json
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -10,12 +12,12 @@ from typing import Annotated, Any, Literal
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Body, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.security.dependencies import public
-from shared.web.body import MEBIBYTE
+from shared.web.body import MEBIBYTE, is_storable
 from shared.web.pages import PageLimit
 from tests.web.apps import client_of, problem_of, tiny_app
 from tests.web.conftest import LogLines
@@ -57,6 +59,10 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async def raw(anything: dict[str, Any]) -> int:
         return len(json.dumps(anything))
 
+    @router.post("/files")
+    async def file(content: Annotated[bytes, Body(media_type="text/csv")]) -> int:
+        return len(content)
+
     @router.get("/batches")
     async def pages(limit: PageLimit = 100) -> int:
         return limit
@@ -79,6 +85,16 @@ async def test_malformed_json_is_400(client: httpx.AsyncClient, body: bytes) -> 
     answer = await client.post("/v1/batches", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert problem_of(answer)["code"] == "malformed_json"
+
+
+@pytest.mark.parametrize("sent_as", [None, "text/plain", "application/x-www-form-urlencoded"])
+async def test_json_that_is_not_called_json_is_told_the_header(client: httpx.AsyncClient, sent_as: str | None) -> None:
+    headers = {"content-type": sent_as} if sent_as else {}
+    answer = await client.post("/v1/batches", content=b'{"items": []}', headers=headers)
+    assert answer.status_code == 422
+    problem = problem_of(answer)
+    assert "Content-Type: application/json" in problem["detail"]
+    assert problem["errors"] == [{"pointer": "header:Content-Type", "message": "应为 application/json"}]
 
 
 async def test_501_items_are_refused_with_the_limit(client: httpx.AsyncClient) -> None:
@@ -168,16 +184,55 @@ async def test_other_encodings_are_415(client: httpx.AsyncClient) -> None:
     assert problem_of(answer)["code"] == "unsupported_encoding"
 
 
-@pytest.mark.parametrize("text", [r'{"a": "\u0000"}', r'{"a": "\\\u0000"}', r'{"a": "\ud800"}', r'{"a": "x\ude00"}'])
-async def test_text_postgresql_cannot_keep_is_refused(client: httpx.AsyncClient, text: str) -> None:
-    answer = await client.post("/v1/raw", content=text, headers={"content-type": "application/json"})
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"a": "\u0000"}',
+        rb'{"a": "\\\u0000"}',
+        rb'{"a": "\ud800"}',
+        rb'{"a": "x\uDE00"}',
+        b'{"a": "\xed\xa0\x80"}',
+        b'{"a": "\0"}',
+        r'{"a": "\u0000"}'.encode("utf-16"),
+        r'{"a": "\ud800"}'.encode("utf-16-le"),
+        '{"a": "村"}'.encode("utf-32"),
+    ],
+)
+async def test_text_postgresql_cannot_keep_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post("/v1/raw", content=body, headers={"content-type": "application/json"})
     assert problem_of(answer)["code"] == "unstorable_text"
 
 
-@pytest.mark.parametrize("text", [r'{"a": "\\u0000"}', r'{"a": "\ud83d\ude00"}', r'{"a": "\u4e2d"}'])
+@pytest.mark.parametrize("text", [r'{"a": "\\u0000"}', r'{"a": "\uD83d\ude00"}', r'{"a": "\u4e2d"}', '{"a": "한😀"}'])
 async def test_text_that_only_looks_like_it_is_taken(client: httpx.AsyncClient, text: str) -> None:
     answer = await client.post("/v1/raw", content=text, headers={"content-type": "application/json"})
     assert answer.status_code == 200
+
+
+def test_no_json_text_is_taken_for_another() -> None:
+    pieces = (r"\ud83d", r"\ude00", r"\u0000", r"\\", r"\"", "ud83d", "u0000", "x")
+    for length in range(1, 6):
+        for chosen in itertools.product(pieces, repeat=length):
+            body = f'"{"".join(chosen)}"'
+            text = json.loads(body)
+            whole = "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+            assert is_storable(body.encode()) is whole, body
+
+
+async def test_half_a_pair_at_the_end_of_a_large_body_is_found_without_parsing_it(client: httpx.AsyncClient) -> None:
+    body = b"[" + b"0," * (9 * MEBIBYTE) + rb'"\ud800"]'
+    packed, headers = gzip.compress(body), {"content-encoding": "gzip", "content-type": "application/json"}
+    started = time.process_time()
+    json.loads(body)
+    parsed = time.process_time()
+    answer = await client.post("/v1/raw", content=packed, headers=headers)
+    assert problem_of(answer)["code"] == "unstorable_text"
+    assert time.process_time() - parsed < (parsed - started) / 2
+
+
+async def test_bad_characters_of_a_csv_file_are_left_to_who_reads_its_lines(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/files", content=b"a\0b\n", headers={"content-type": "text/csv; charset=utf-8"})
+    assert answer.json() == 4
 
 
 @pytest.mark.parametrize("address", ["/v1/batches?limit=%00", "/v1/%00"])

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import APIRouter, Depends
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.requests import Request
 
@@ -46,6 +47,7 @@ class Bank:
         for handler in (
             self.enter,
             self.move,
+            self.read,
             self.never,
             self.slow,
             self.cut_off,
@@ -66,6 +68,9 @@ class Bank:
             await self.met.wait()
         await self._add(unit, second)
         return "moved"
+
+    async def read(self, unit: UnitOfWork) -> list[str]:
+        return [row.name for row in await unit.connection.execute(text("SELECT * FROM account ORDER BY name"))]
 
     async def never(self, unit: UnitOfWork) -> None:
         self.runs += 1
@@ -163,6 +168,57 @@ async def test_after_three_repeats_it_is_503_and_nothing_is_kept(
     assert (answer.status_code, bank.runs) == (503, 4)
     assert problem_of(answer)["code"] == "unavailable"
     assert await entries(database) == []
+
+
+async def test_a_table_changed_under_a_prepared_statement_is_not_noticed(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    assert (await client.post("/v1/read")).json() == ["a", "b"]
+    async with database.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE account ADD COLUMN colour text"))
+    assert (await client.post("/v1/read")).json() == ["a", "b"]
+
+
+@asynccontextmanager
+async def loses_the_answer_to_commit(database: Database, folder: Path) -> AsyncIterator[Database]:
+    """The same database, behind a line that breaks when COMMIT has been done."""
+    url, socket = make_url(database.url), ".s.PGSQL.5432"
+
+    async def copy(server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        while data := await server.read(65536):
+            client.write(data)
+
+    async def carry(from_client: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        from_server, server = await asyncio.open_unix_connection(f"{url.query['host']}/{socket}")
+        answering = asyncio.create_task(copy(from_server, client))
+        while (data := await from_client.read(65536)) and b"COMMIT" not in data:
+            server.write(data)
+        answering.cancel()
+        await asyncio.wait({answering})
+        server.write(data)
+        await from_server.read(65536)
+        server.close()
+        client.close()
+
+    async with await asyncio.start_unix_server(carry, folder / socket):
+        behind = Database(url.update_query_dict({"host": str(folder)}).render_as_string(hide_password=False))
+        yield behind
+        await behind.close()
+
+
+async def test_a_connection_that_dies_during_commit_is_told_as_an_unknown_result(
+    tmp_path: Path, database: Database, bank: Bank
+) -> None:
+    async with (
+        loses_the_answer_to_commit(database, tmp_path) as behind,
+        client_of(tiny_app(tmp_path, [bank.router], database=behind)) as client,
+    ):
+        answer = await client.post("/v1/enter?name=x")
+    assert answer.status_code == 503
+    problem = problem_of(answer)
+    assert problem["code"] == "unavailable"
+    assert "尚不确定" in problem["detail"]
+    assert await entries(database) == ["x"]
 
 
 @pytest.mark.parametrize("trouble", ["slow", "cut_off", "killed"])

@@ -98,7 +98,6 @@ def _register() -> None:
         sa.Column("at", INSTANT, nullable=False),
     )
     op.create_index("arrival_officer", "arrival", ["officer", "at"])
-    op.create_index("arrival_village", "arrival", ["village"])
     op.create_table(
         "departure",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -137,6 +136,7 @@ def _days() -> None:
         sa.Column("officer", sa.Uuid, primary_key=True),
         sa.Column("day", sa.Date, primary_key=True),
         sa.Column("county", sa.Text, nullable=False),
+        sa.Column("entered_by", sa.Uuid, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("recorded_at", INSTANT, nullable=False),
         sa.Column("state", sa.Text),
@@ -196,5 +196,6 @@ def _feed() -> None:
         sa.Column("item_id", sa.Uuid, nullable=False),
         sa.Column("what", sa.Text, nullable=False),
         sa.Column("verdict_id", sa.Uuid),
+        sa.Column("classification", sa.Text, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
     )

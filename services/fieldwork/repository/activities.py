@@ -10,17 +10,20 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.fieldwork.repository.items import hashes_in
 from services.fieldwork.repository.statements import Insertion
+from services.fieldwork.repository.visibility import CLEARED, visible
 from services.fieldwork.tables import activity, verdict
-from shared.reference.queries import inside_assignment, valid_on
-from shared.security.jurisdiction import normal_division, within
-from shared.security.principal import Clearance, Principal
+from shared.reference.queries import inside_assignment, station_at, valid_on
+from shared.security.jurisdiction import normal_division
+from shared.security.principal import Principal
 
 ActivityRow = tuple[Any, ...]
 
 _ACTIVITY = Insertion(activity, [column.name for column in activity.columns if column.name != "verdict_id"])
 _VERDICT = Insertion(verdict, [column.name for column in verdict.columns])
 ACTIVITY_COLUMNS = _ACTIVITY.names
+hashes = hashes_in(activity)
 STATES = {"verify": "verified", "reject": "rejected", "supersede": "superseded"}
 
 _DECIDE = text(
@@ -32,11 +35,12 @@ _DECIDE = text(
     """
 )
 
-# Either may come first: the newer item names the older one, and phones send out of order.
+# Either may come first: the newer item names the older one, and phones send out of order. What the station rejected
+# stays rejected: entering it anew must not wipe the verdict.
 _SUPERSEDED = text(
     """
     SELECT * FROM activity
-    WHERE state <> 'superseded' AND id IN (
+    WHERE state IN ('waiting', 'verified') AND id IN (
         SELECT older.id FROM activity newer JOIN activity older ON older.id = newer.supersedes
         WHERE newer.id = ANY(CAST(:created AS uuid[])) AND newer.id <> older.id AND newer.author = older.author
           AND left(newer.village, 6) = left(older.village, 6)
@@ -50,32 +54,28 @@ _SUPERSEDED = text(
 
 _WAITING = text(
     f"""
+    WITH may_answer_for AS (
+        SELECT unnest(villages) AS village FROM known_area k
+        WHERE k.station = :station AND {valid_on("k", "CAST(:day AS date)")}
+        UNION
+        SELECT v.code FROM known_organisation o CROSS JOIN unnest(o.serves) AS served(code)
+        JOIN known_division v ON v.level = 'village'
+            AND starts_with(v.code, regexp_replace(served.code, '(0{{10}}|0{{8}}|0{{6}}|0{{3}})$', ''))
+        WHERE o.org_id = :station AND {valid_on("o", "CAST(:day AS date)")}
+    )
     SELECT a.id, a.author, a.done_by, a.village, a.kind, a.since, a.until, a.day, a.quantity, a.unit, a.matter_id,
            a.classification, a.recorded_at, jsonb_array_length(a.evidence) AS evidence,
            NOT {inside_assignment("a.done_by", "a.village", "a.day")} AS outside_assignment
     FROM activity a
     WHERE a.state = 'waiting' AND a.classification = ANY(CAST(:cleared AS text[]))
       AND starts_with(a.village, :division)
-      AND a.village IN (
-          SELECT unnest(villages) FROM known_area k WHERE k.station = :station AND {valid_on("k", "CAST(:day AS date)")}
-          UNION
-          SELECT v.code FROM known_organisation o CROSS JOIN unnest(o.serves) AS served(code)
-          JOIN known_division v ON v.level = 'village'
-              AND starts_with(v.code, regexp_replace(served.code, '(0{{10}}|0{{8}}|0{{6}}|0{{3}})$', ''))
-          WHERE o.org_id = :station AND {valid_on("o", "CAST(:day AS date)")}
-            AND NOT EXISTS (SELECT FROM known_area k
-                            WHERE k.villages @> ARRAY[v.code] AND {valid_on("k", "CAST(:day AS date)")}))
+      AND a.village IN (SELECT village FROM may_answer_for
+                        WHERE {station_at("village", "CAST(:day AS date)")} = :station)
       AND (CAST(:after_since AS timestamptz) IS NULL
            OR (a.since, a.id) > (CAST(:after_since AS timestamptz), CAST(:after_id AS uuid)))
     ORDER BY a.since, a.id LIMIT :limit
     """  # noqa: S608
 )
-
-_CLEARED: dict[Clearance, tuple[str, ...]] = {
-    "open": ("open",),
-    "internal": ("open", "internal"),
-    "restricted": ("open", "internal", "restricted"),
-}
 
 
 async def insert(connection: AsyncConnection, rows: Sequence[ActivityRow]) -> set[UUID]:
@@ -85,7 +85,7 @@ async def insert(connection: AsyncConnection, rows: Sequence[ActivityRow]) -> se
 
 async def lock(connection: AsyncConnection, ids: Iterable[UUID], who: Principal) -> dict[UUID, Row[Any]]:
     """The activities a verdict may change, locked in sorted order; others do not exist for the caller."""
-    query = select(activity).where(activity.c.id.in_(sorted(set(ids))), visible(who))
+    query = select(activity).where(activity.c.id.in_(sorted(set(ids))), visible(activity, who))
     locked = await connection.execute(query.order_by(activity.c.id).with_for_update())
     return {row.id: row for row in locked}
 
@@ -125,7 +125,7 @@ async def find(connection: AsyncConnection, id: UUID, who: Principal) -> Row[Any
     outside: ColumnElement[bool] = literal_column(
         f"NOT {inside_assignment('activity.done_by', 'activity.village', 'activity.day')}"
     )
-    query = select(activity, outside.label("outside_assignment")).where(activity.c.id == id, visible(who))
+    query = select(activity, outside.label("outside_assignment")).where(activity.c.id == id, visible(activity, who))
     return (await connection.execute(query)).one_or_none()
 
 
@@ -141,15 +141,10 @@ async def waiting(
     parameters = {
         "station": station,
         "day": day,
-        "cleared": list(_CLEARED[who.clearance]),
+        "cleared": list(CLEARED[who.clearance]),
         "division": normal_division(who.division),
         "after_since": after and after[0],
         "after_id": after and after[1],
         "limit": limit,
     }
     return list(await connection.execute(_WAITING, parameters))
-
-
-def visible(who: Principal) -> ColumnElement[bool]:
-    """Inside the jurisdiction and within the clearance."""
-    return within(activity.c.village, who.division) & activity.c.classification.in_(_CLEARED[who.clearance])

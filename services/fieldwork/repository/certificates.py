@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.fieldwork.repository.items import hashes_in
 from services.fieldwork.repository.statements import Insertion
 from services.fieldwork.tables import certificate
 from shared.security.jurisdiction import within
@@ -32,6 +33,8 @@ _CERTIFICATE = Insertion(
         "state",
     ],
 )
+
+hashes = hashes_in(certificate)
 
 _IN_FORCE = text(
     """

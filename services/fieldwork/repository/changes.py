@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.fieldwork.repository.visibility import visible
 from services.fieldwork.tables import change
-from shared.security.jurisdiction import within
+from shared.security.principal import Principal
 
 What = Literal["recorded", "verified", "rejected", "certified", "revoked"]
 ItemType = Literal["activity", "arrival", "departure", "certificate"]
@@ -27,6 +28,7 @@ class Change:
     item_id: UUID
     what: What
     verdict_id: UUID | None = None
+    classification: str = "internal"
 
 
 # The counter row of a county is held until COMMIT: a number is visible only after all lower ones.
@@ -35,16 +37,17 @@ _APPEND = text(
     WITH given AS (
         SELECT *, left(village, 6) AS county
         FROM unnest(CAST(:villages AS text[]), CAST(:types AS text[]), CAST(:ids AS uuid[]), CAST(:whats AS text[]),
-                    CAST(:verdicts AS uuid[])) WITH ORDINALITY AS g(village, item_type, item_id, what, verdict_id, n)
+                    CAST(:verdicts AS uuid[]), CAST(:classifications AS text[])) WITH ORDINALITY
+             AS g(village, item_type, item_id, what, verdict_id, classification, n)
     ), counted AS (
         INSERT INTO feed AS f (county, last_position)
         SELECT county, count(*) FROM given GROUP BY county ORDER BY county
         ON CONFLICT (county) DO UPDATE SET last_position = f.last_position + excluded.last_position
         RETURNING f.county, COALESCE(old.last_position, 0) AS before
     )
-    INSERT INTO change (county, position, village, item_type, item_id, what, verdict_id, at)
+    INSERT INTO change (county, position, village, item_type, item_id, what, verdict_id, classification, at)
     SELECT county, before + row_number() OVER (PARTITION BY county ORDER BY n),
-           village, item_type, item_id, what, verdict_id, :now
+           village, item_type, item_id, what, verdict_id, classification, :now
     FROM given JOIN counted USING (county)
     """
 )
@@ -60,16 +63,19 @@ async def append(connection: AsyncConnection, changes: Sequence[Change], now: da
         "ids": [c.item_id for c in changes],
         "whats": [c.what for c in changes],
         "verdicts": [c.verdict_id for c in changes],
+        "classifications": [c.classification for c in changes],
         "now": now,
     }
     await connection.execute(_APPEND, columns)
 
 
-async def read(connection: AsyncConnection, county: str, division: str, after: int, limit: int) -> list[dict[str, Any]]:
-    """Changes of a county after a position that lie in the division, in order."""
+async def read(
+    connection: AsyncConnection, county: str, who: Principal, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Changes of a county after a position that exist for the caller, in order."""
     query = (
         select(change)
-        .where(change.c.county == county, change.c.position > after, within(change.c.village, division))
+        .where(change.c.county == county, change.c.position > after, visible(change, who))
         .order_by(change.c.position)
         .limit(limit)
     )

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.fieldwork.tables import activity, arrival, certificate, departure
-
-_HASHES = {
-    table.name: text(
-        f"SELECT id, content_hash FROM {table.name} WHERE id = ANY(CAST(:ids AS uuid[]))"  # noqa: S608
-    )
-    for table in (activity, arrival, departure, certificate)
-}
+Hashes = Callable[[AsyncConnection, Iterable[UUID]], Awaitable[dict[UUID, bytes]]]
 
 
-async def hashes(connection: AsyncConnection, table: Table, ids: Iterable[UUID]) -> dict[UUID, bytes]:
-    """The content hashes of those ids that are kept in the table."""
-    asked = list(ids)
-    if not asked:
-        return {}
-    return {row.id: row.content_hash for row in await connection.execute(_HASHES[table.name], {"ids": asked})}
+def hashes_in(table: Table) -> Hashes:
+    """A question to a table of items: the content hashes of those ids that it keeps."""
+    statement = text(f"SELECT id, content_hash FROM {table.name} WHERE id = ANY(CAST(:ids AS uuid[]))")  # noqa: S608
+
+    async def hashes(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        asked = list(ids)
+        if not asked:
+            return {}
+        return {row.id: row.content_hash for row in await connection.execute(statement, {"ids": asked})}
+
+    return hashes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -11,6 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.reference.queries import station_at, valid_on
+from shared.security.jurisdiction import normal_division
+from shared.security.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,13 @@ class Person:
     org: UUID
 
 
+# A badge means who is in service with it; it means somebody who left only when nobody in service has it.
 _OFFICERS = text(
     """
-    SELECT officer_id, badge, kind, COALESCE(station, employer) AS org FROM known_officer
+    SELECT officer_id, kind, COALESCE(station, employer) AS org, badge,
+           rank() OVER (PARTITION BY badge ORDER BY status = 'left') = 1 AS meant_by_badge
+    FROM known_officer
     WHERE officer_id = ANY(CAST(:ids AS uuid[])) OR badge = ANY(CAST(:badges AS text[]))
-    ORDER BY (status = 'left') DESC, valid_from
     """
 )
 
@@ -47,60 +51,64 @@ _STATIONS = text(
     """  # noqa: S608
 )
 
-# A station answers for its areas' villages; a station or office also for what it serves, up to the county.
+# The responsible station, or an organ of public security above it that serves the place, up to the county's.
 _RESPONSIBLE = text(
     f"""
-    SELECT village, org FROM unnest(CAST(:villages AS text[]), CAST(:orgs AS uuid[])) AS asked(village, org)
-    WHERE EXISTS (SELECT FROM known_area a
-                  WHERE a.station = asked.org AND a.villages @> ARRAY[asked.village]
-                    AND {valid_on("a", "CAST(:day AS date)")})
+    SELECT place, org FROM unnest(CAST(:places AS text[]), CAST(:orgs AS uuid[])) AS asked(place, org)
+    WHERE org = {station_at("place", "CAST(:day AS date)")}
        OR EXISTS (SELECT FROM known_organisation o
-                  WHERE o.org_id = asked.org AND {valid_on("o", "CAST(:day AS date)")}
-                    AND o.serves && ARRAY[asked.village, rpad(left(asked.village, 9), 12, '0'),
-                                          rpad(left(asked.village, 6), 12, '0')])
+                  WHERE o.org_id = asked.org AND o.kind IN ('bureau', 'branch')
+                    AND {valid_on("o", "CAST(:day AS date)")}
+                    AND o.serves && ARRAY[asked.place, rpad(left(asked.place, 9), 12, '0'),
+                                          rpad(left(asked.place, 6), 12, '0')])
     """  # noqa: S608
 )
 
 
 _SERVED = text("SELECT serves FROM known_organisation WHERE org_id = :org_id")
 
+# What another county registered is its own.
 _KEEP_FOREIGN_VILLAGES = text(
     """
-    INSERT INTO foreign_village (ref, village, subject, recorded_at)
+    INSERT INTO foreign_village AS known (ref, village, subject, recorded_at)
     SELECT ref, village, :subject, :now FROM unnest(CAST(:refs AS uuid[]), CAST(:villages AS text[])) AS n(ref, village)
     ORDER BY ref
     ON CONFLICT (ref) DO UPDATE
         SET village = excluded.village, subject = excluded.subject, recorded_at = excluded.recorded_at
+        WHERE starts_with(known.village, :division)
+    RETURNING ref
     """
 )
 
 _HOMES = text(
     """
-    SELECT p.officer_id, COALESCE(station.serves[1], employer.serves[1], assigned.where_id) AS home
+    SELECT p.officer_id, COALESCE(assigned.village, station.serves[1], employer.serves[1]) AS home
     FROM known_officer p
     LEFT JOIN known_organisation station ON station.org_id = p.station
     LEFT JOIN known_organisation employer ON employer.org_id = p.employer
-    LEFT JOIN LATERAL (SELECT where_id FROM known_assignment a
-                       WHERE a.officer_id = p.officer_id AND a.where_type = 'village'
+    LEFT JOIN LATERAL (SELECT COALESCE(held.villages[1], a.where_id) AS village FROM known_assignment a
+                       LEFT JOIN known_area held
+                           ON held.area_id = CASE a.where_type WHEN 'area' THEN CAST(a.where_id AS uuid) END
+                       WHERE a.officer_id = p.officer_id AND (a.where_type = 'village' OR held.area_id IS NOT NULL)
                        ORDER BY a.valid_from DESC, a.assignment_id LIMIT 1) AS assigned ON true
     WHERE p.officer_id = ANY(CAST(:officers AS uuid[]))
     """
 )
 
 
-async def officers(connection: AsyncConnection, asked: Iterable[UUID | str]) -> dict[UUID | str, Person]:
-    """The known officers among ids and badges; a badge used twice means who is still in service."""
+async def officers(connection: AsyncConnection, asked: Iterable[UUID | str]) -> dict[UUID | str, list[Person]]:
+    """Whom ids and badges may mean among the known officers; an id means one, a badge all that share it."""
     refs = set(asked)
     if not refs:
         return {}
     badges = [ref for ref in refs if isinstance(ref, str)]
     ids = [ref for ref in refs if isinstance(ref, UUID)]
-    found: dict[UUID | str, Person] = {}
+    found: dict[UUID | str, list[Person]] = {}
     for row in (await connection.execute(_OFFICERS, {"ids": ids, "badges": badges})).all():
         person = Person(row.officer_id, row.kind, row.org)
-        found[row.officer_id] = person
-        if row.badge:
-            found[row.badge] = person
+        found[row.officer_id] = [person]
+        if row.badge and row.meant_by_badge:
+            found.setdefault(row.badge, []).append(person)
     return found
 
 
@@ -137,15 +145,16 @@ async def stations(connection: AsyncConnection, asked: Collection[str], day: dat
 
 
 async def responsible(
-    connection: AsyncConnection, asked: Sequence[tuple[str, UUID]], day: date
+    connection: AsyncConnection, asked: Iterable[tuple[str, UUID]], day: date
 ) -> set[tuple[str, UUID]]:
-    """Those pairs of village and organisation where the organisation answers for the village on a day."""
-    columns = {"villages": [village for village, _ in asked], "orgs": [org for _, org in asked], "day": day}
-    return {(row.village, row.org) for row in await connection.execute(_RESPONSIBLE, columns)}
+    """Those pairs of place and organisation where the organisation decides about the place's work on a day."""
+    pairs = sorted(set(asked))
+    columns = {"places": [place for place, _ in pairs], "orgs": [org for _, org in pairs], "day": day}
+    return {(row.place, row.org) for row in await connection.execute(_RESPONSIBLE, columns)}
 
 
 async def homes(connection: AsyncConnection, asked: Iterable[UUID]) -> dict[UUID, str]:
-    """The division each officer belongs to: his station's, else his employer's, else his village."""
+    """The division each officer belongs to: the one he was assigned to last, else his station's, his employer's."""
     found = await connection.execute(_HOMES, {"officers": list(asked)})
     return {row.officer_id: row.home for row in found if row.home}
 
@@ -157,9 +166,15 @@ async def served(connection: AsyncConnection, org_id: UUID) -> list[str]:
 
 
 async def keep_foreign_villages(
-    connection: AsyncConnection, names: dict[UUID, str], subject: str, now: datetime
-) -> None:
-    """Keep what another system calls villages; a later word replaces an earlier one."""
+    connection: AsyncConnection, names: dict[UUID, str], who: Principal, now: datetime
+) -> set[UUID]:
+    """Keep what another system calls villages, a later word for an earlier one; returns the names that are kept."""
     refs = sorted(names)
-    columns = {"refs": refs, "villages": [names[ref] for ref in refs], "subject": subject, "now": now}
-    await connection.execute(_KEEP_FOREIGN_VILLAGES, columns)
+    columns = {
+        "refs": refs,
+        "villages": [names[ref] for ref in refs],
+        "subject": who.subject,
+        "division": normal_division(who.division),
+        "now": now,
+    }
+    return set((await connection.scalars(_KEEP_FOREIGN_VILLAGES, columns)).all())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.fieldwork.repository.items import hashes_in
 from services.fieldwork.repository.statements import Insertion
 from services.fieldwork.rules.presence import Place, Session
 from services.fieldwork.tables import arrival, departure, roster
@@ -20,7 +20,8 @@ OfficerDay = tuple[UUID, date]
 
 _ARRIVAL = Insertion(arrival, [column.name for column in arrival.columns])
 _DEPARTURE = Insertion(departure, [column.name for column in departure.columns])
-_ROSTER = Insertion(roster, ["officer", "day", "county", "subject", "recorded_at", "revision"])
+_ROSTER = Insertion(roster, ["officer", "day", "county", "entered_by", "subject", "recorded_at", "revision"])
+arrival_hashes, departure_hashes = hashes_in(arrival), hashes_in(departure)
 
 _ARRIVALS = text("SELECT id, officer, village, at, day FROM arrival WHERE id = ANY(CAST(:ids AS uuid[]))")
 
@@ -83,7 +84,7 @@ _DUE = "unnest(CAST(:officers AS uuid[]), CAST(:days AS date[])) AS due(officer,
 # The longest session has 31 days: an earlier arrival cannot reach into the day.
 _SESSIONS = text(
     f"""
-    SELECT due.officer, due.day, a.id, a.village, a.at, d.at AS ended, a.day = due.day AS begun_that_day
+    SELECT due.officer, due.day, a.id, a.village, a.at, d.at AS ended
     FROM {_DUE}
     JOIN arrival a ON a.officer = due.officer
         AND a.at < CAST(due.day + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
@@ -154,14 +155,6 @@ _KEEP_PRESENCE = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KnownSession:
-    """A session as it touches one day."""
-
-    session: Session
-    begun_that_day: bool
-
-
 async def insert_arrivals(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
     """Keep new arrivals; returns the ids that were not here."""
     return set((await connection.scalars(_ARRIVAL.statement, _ARRIVAL.parameters(rows))).all())
@@ -178,7 +171,7 @@ async def arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUI
 
 
 async def insert_roster(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[OfficerDay]:
-    """Keep rostered days (officer, day, county, subject, recorded_at, revision); returns those that are new."""
+    """Keep rostered days (officer, day, county, entered_by, subject, recorded_at, revision); returns the new ones."""
     return {(row.officer, row.day) for row in await connection.execute(_ROSTER.statement, _ROSTER.parameters(rows))}
 
 
@@ -212,12 +205,11 @@ async def take(connection: AsyncConnection, limit: int) -> list[OfficerDay]:
     return [(row.officer, row.day) for row in await connection.execute(_TAKE, {"limit": limit})]
 
 
-async def sessions(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[KnownSession]]:
-    """The sessions that touch each day."""
-    found: dict[OfficerDay, list[KnownSession]] = {}
+async def sessions(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[Session]]:
+    """The sessions that touch each day; an open one touches the day of its arrival."""
+    found: dict[OfficerDay, list[Session]] = {}
     for row in await connection.execute(_SESSIONS, _columns(days)):
-        session = Session(row.id, row.village, row.at, row.ended)
-        found.setdefault((row.officer, row.day), []).append(KnownSession(session, row.begun_that_day))
+        found.setdefault((row.officer, row.day), []).append(Session(row.id, row.village, row.at, row.ended))
     return found
 
 

@@ -60,7 +60,10 @@ Attendance = Literal["present", "absent", "undecided"]
 
 
 def stretches(sessions: Iterable[Session], begin: datetime, end: datetime) -> list[Stretch]:
-    """The parts of the closed sessions between `begin` and `end`; what overlaps belongs to the one that began first."""
+    """The parts of the closed sessions between `begin` and `end`.
+
+    What overlaps belongs to the one that began first: our reading, F-022 says nothing of two places at once.
+    """
     found: list[Stretch] = []
     counted_until = begin
     for session in sorted(sessions, key=lambda s: (s.begun, s.id)):
@@ -71,17 +74,20 @@ def stretches(sessions: Iterable[Session], begin: datetime, end: datetime) -> li
     return found
 
 
-def presence(place: Place, found: Sequence[Stretch], begun_that_day: Iterable[Session]) -> Day:
-    """What an assignment has of a day's stretches; sessions that touch are one."""
+def presence(place: Place, found: Sequence[Stretch], sessions: Iterable[Session]) -> Day:
+    """What an assignment has of a day's stretches, and of the sessions they were made from.
+
+    Who came has come, though every minute of his stay belongs to another or the stay had none.
+    """
     own = _runs(found, place.own)
     wider = _runs(found, place.own | place.villages_of_area)
-    still_open = sum(1 for s in begun_that_day if s.ended is None and s.village in place.own)
+    stays = [session for session in sessions if session.village in place.own]
     return Day(
         minutes_in_village=_minutes(sum(own, timedelta())),
         minutes_in_area=_minutes(sum(wider, timedelta())),
         longest_minutes=_minutes(max(own, default=timedelta())),
-        sessions=len(own),
-        open_sessions=still_open,
+        sessions=_visits((stay.begun, stay.ended) for stay in stays if stay.ended is not None),
+        open_sessions=sum(1 for stay in stays if stay.ended is None),
     )
 
 
@@ -108,6 +114,16 @@ def _runs(found: Sequence[Stretch], villages: Collection[str]) -> list[timedelta
             runs.append(length)
         last_end = stretch.ended
     return runs
+
+
+def _visits(stays: Iterable[tuple[datetime, datetime]]) -> int:
+    """How often somebody was there: stays that touch are one."""
+    visits, last_end = 0, None
+    for begun, ended in sorted(stays):
+        if last_end is None or begun > last_end:
+            visits += 1
+        last_end = max(last_end or ended, ended)
+    return visits
 
 
 def _minutes(length: timedelta) -> int:

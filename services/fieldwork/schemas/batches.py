@@ -97,7 +97,9 @@ class CertificateBatch(BaseModel):
 class RosterBatch(BaseModel):
     """1 to 500 rostered days."""
 
-    items: RawItems = Field(examples=[[{"officer": {"badge": "000007"}, "day": "2026-10-05"}]])
+    items: RawItems = Field(
+        examples=[[{"officer": {"badge": "F001"}, "day": "2026-10-05", "entered_by": {"badge": "000001"}}]]
+    )
 
 
 class ForeignVillageBatch(BaseModel):

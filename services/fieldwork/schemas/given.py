@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
 from operator import methodcaller
 from typing import Annotated, Any, Literal, TypeAlias, cast
@@ -19,11 +19,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError, core_schema
 
+from services.fieldwork.rules.items import CODE, EARLIEST, LATEST
 from shared.contracts.base import Sha256, Tri
 from shared.ids import foreign_id
-
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def _foreign(given: Any) -> UUID | None:
@@ -87,10 +85,9 @@ OfficerRef: TypeAlias = Annotated[UUID | str, PlainValidator(_officer, json_sche
 VillageRef: TypeAlias = Annotated[UUID | str, PlainValidator(_village, json_schema_input_type=str | dict[str, str])]
 """A 12- or 15-digit code or `{system, id}`; read as the 12-digit code, or as the id of a foreign name."""
 
-Instant = Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST), AfterValidator(methodcaller("astimezone", UTC))]
+Instant = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST), AfterValidator(methodcaller("astimezone", UTC))]
 Quantity = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=3)]
-# No digits: whatever is called a code can hold nobody's number.
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,63}$")]
+Code = Annotated[str, StringConstraints(pattern=f"^{CODE}$")]
 
 
 class Item(BaseModel):
@@ -188,7 +185,7 @@ class Certificate(Item):
     id: ItemId
     village: VillageRef
     of: Literal["dispute", "instability"]
-    month: Annotated[str, StringConstraints(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+    month: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
     certified_by: OfficerRef
 
     @property
@@ -198,10 +195,11 @@ class Certificate(Item):
 
 
 class RosterDay(Item):
-    """An officer is on duty that day (F-021)."""
+    """An officer is on duty that day (F-021); `entered_by` of the station, or above it, says so."""
 
     officer: OfficerRef
-    day: Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2200, 1, 1))]
+    day: Annotated[date, Field(ge=EARLIEST.date(), lt=LATEST.date())]
+    entered_by: OfficerRef
 
 
 class ForeignVillage(Item):
@@ -209,7 +207,7 @@ class ForeignVillage(Item):
 
     system: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    village: Annotated[str, StringConstraints(pattern=r"^\d{12}(\d{3})?$")]
+    village: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}([0-9]{3})?$")]
 
 
 class Revocation(Item):

@@ -18,7 +18,6 @@ from services.fieldwork.errors import (
     UnknownKind,
 )
 from services.fieldwork.repository import activities as repository
-from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.people import Person
 from services.fieldwork.rules.items import lacks_officer, time_fault
@@ -27,7 +26,6 @@ from services.fieldwork.scheme import ActivityKind
 from services.fieldwork.service.batches import Entry, settle
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.references import References
-from services.fieldwork.tables import activity
 from shared.clock import shanghai_day
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
@@ -58,12 +56,14 @@ class Activities:
         async def insert(chosen: list[Entry[Activity]]) -> set[UUID]:
             return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
 
-        created = await settle(self._unit, activity, entries, lambda item: item.id, insert)
+        created = await settle(self._unit, repository.hashes, entries, lambda item: item.id, insert)
         made = []
         async for entry in in_turns(created):
             kept = dict(zip(repository.ACTIVITY_COLUMNS, rows[entry.index], strict=True))
             self._unit.outbox.add(_recorded(kept))
-            made.append(Change(kept["village"], "activity", kept["id"], "recorded"))
+            made.append(
+                Change(kept["village"], "activity", kept["id"], "recorded", classification=kept["classification"])
+            )
         return made
 
     def _checked(self, entry: Entry[Activity], bound: Bound) -> repository.ActivityRow | None:
@@ -144,14 +144,11 @@ class Activities:
             "waiting",
         )
 
-    async def supersede(self, created: Sequence[UUID]) -> None:
-        """What a newer entry of the same author replaces no longer counts; the points of a verified one go back.
-
-        After the feed's counter is taken: of two writers that bring the older and the newer one, the second sees both.
-        """
+    async def supersede(self, created: Sequence[UUID]) -> list[Change]:
+        """What a newer entry of the same author replaces no longer counts; the points of a verified one go back."""
         replaced = await repository.superseded(self._unit.connection, created) if created else []
         if not replaced:
-            return
+            return []
         given = await repository.history(self._unit.connection, [row.id for row in replaced])
         verdicts = [
             {
@@ -169,12 +166,11 @@ class Activities:
             for row in replaced
         ]
         await repository.save_verdicts(self._unit.connection, verdicts)
-        made = [
-            Change(row.village, "activity", row.id, "rejected", verdict["id"])
+        self._unit.outbox.add(*(_superseded(row, self._unit) for row in replaced))
+        return [
+            Change(row.village, "activity", row.id, "rejected", verdict["id"], row.classification)
             for row, verdict in zip(replaced, verdicts, strict=True)
         ]
-        await changes.append(self._unit.connection, made, self._unit.now)
-        self._unit.outbox.add(*(_superseded(row, self._unit) for row in replaced))
 
 
 def _json(value: Any) -> str:

@@ -11,10 +11,9 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from sqlalchemy import Table
 
 from services.fieldwork.errors import ContentConflict, InvalidItem, NotKnownYet
-from services.fieldwork.repository.items import hashes
+from services.fieldwork.repository.items import Hashes
 from shared.database.unit import Unit
 from shared.reference.queries import Work
 from shared.security.audit import AuditEntry, record_audits
@@ -126,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 async def settle(
     unit: Unit,
-    table: Table,
+    hashes: Hashes,
     entries: Sequence[Entry[I]],
     id_of: Callable[[I], UUID],
     insert: Callable[[list[Entry[I]]], Awaitable[set[UUID]]],
@@ -144,7 +143,7 @@ async def settle(
     for entry in created:
         entry.outcome = "created"
     others = [entry for entry in entries if entry.may_be_kept]
-    kept = await hashes(unit.connection, table, {id_of(entry.given) for entry in others})
+    kept = await hashes(unit.connection, {id_of(entry.given) for entry in others})
     for entry in others:
         if id_of(entry.given) in kept:
             entry.meets(kept[id_of(entry.given)])

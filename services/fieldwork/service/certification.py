@@ -25,7 +25,6 @@ from services.fieldwork.repository.people import Person
 from services.fieldwork.schemas.given import Certificate, Revocation
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict, settle
 from services.fieldwork.service.references import References
-from services.fieldwork.tables import certificate
 from shared.clock import shanghai_day
 from shared.contracts.base import Period
 from shared.contracts.envelope import Fact
@@ -64,7 +63,7 @@ class Certification:
         async def insert(chosen: list[Entry[Certificate]]) -> set[UUID]:
             return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
 
-        created = await settle(self._unit, certificate, entries, lambda item: item.id, insert)
+        created = await settle(self._unit, repository.hashes, entries, lambda item: item.id, insert)
         await self._name_those_in_force(entries, known)
         made = [self._fact(entry, known) for entry in created]
         self._unit.outbox.add(*made)

@@ -9,15 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from services.fieldwork.repository import sessions as repository
-from services.fieldwork.repository.sessions import KnownSession, OfficerDay
-from services.fieldwork.rules.presence import NOTHING, Day, Place, attendance, presence, stretches
+from services.fieldwork.repository.sessions import OfficerDay
+from services.fieldwork.rules.places import county_of
+from services.fieldwork.rules.presence import NOTHING, Day, Place, Session, attendance, presence, stretches
 from shared.clock import SHANGHAI, shanghai_day
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import AttendanceJudgedV1, PresenceDayUpdatedV1
 from shared.database.unit import Unit
 
 BATCH = 500
-_COUNTY_DIGITS = 6
 
 
 async def mark_days_over(unit: Unit) -> bool:
@@ -57,11 +57,10 @@ class Days:
         await repository.keep_attendance(connection, self._attendance)
 
     def _compare_presence(
-        self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[KnownSession], stored: Sequence[Any]
+        self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[Session], stored: Sequence[Any]
     ) -> None:
-        found = stretches((known.session for known in sessions), *_bounds(key[1]))
-        begun = [known.session for known in sessions if known.begun_that_day]
-        now = {place.assignment_id: (place, presence(place, found, begun)) for place in places}
+        found = stretches(sessions, *_bounds(key[1]))
+        now = {place.assignment_id: (place, presence(place, found, sessions)) for place in places}
         before = {row.assignment_id: row for row in stored}
         # A day published for an assignment that no longer holds goes back to nothing, visibly.
         for assignment_id in sorted(now.keys() | before.keys()):
@@ -77,18 +76,18 @@ class Days:
         officer, on = key
         row = {"assignment_id": place.assignment_id, "officer": officer, "day": on, **state}
         row["revision"] = stored.revision + 1 if stored is not None else 1
-        row["county"] = min(place.own)[:_COUNTY_DIGITS] if place.own else stored.county
+        row["county"] = county_of(min(place.own)) if place.own else stored.county
         self._presence.append(row)
         self._publish(PresenceDayUpdatedV1.model_validate(row | {"officer_id": officer}), row["county"])
 
     def _compare_attendance(
-        self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[KnownSession], judged: Any
+        self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[Session], judged: Any
     ) -> None:
         officer, day = key
         if day >= shanghai_day(self._unit.now):
             return
         # A stay that goes on past midnight is an arrival of the new day too.
-        visited = {known.session.village for known in sessions}
+        visited = {session.village for session in sessions}
         state = attendance(places, visited)
         if state == judged.state:
             return

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from services.fieldwork.errors import ForeignNameTaken
 from services.fieldwork.repository import people
 from services.fieldwork.schemas.given import ForeignVillage
-from services.fieldwork.service.batches import Reader, audit_batch, outcome_dict
+from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
 from services.fieldwork.service.references import References
 from shared.database.unit import Unit
 from shared.ids import foreign_id
@@ -32,16 +34,24 @@ class ForeignVillages:
         """Keep names of known villages inside one's jurisdiction; a name given twice means the later village."""
         entries = await Reader(self._vault, _TYPES, lambda _: "foreign_village").read(raw_items)
         known = await References.of(self._unit, self._who, (), [e.given.village[:12] for e in entries if e.item])
-        names = {}
+        names = dict(name for entry in entries if entry.is_open and (name := _name(entry, known)))
+        kept = await people.keep_foreign_villages(self._unit.connection, names, self._who, self._unit.now)
         for entry in entries:
-            if entry.is_open:
-                try:
-                    village = known.village(entry.given.village[:12])
-                except Problem as problem:
-                    entry.fail(problem)
-                    continue
-                names[foreign_id(entry.given.system, entry.given.id)] = village
+            if entry.is_open and _ref(entry.given) in kept:
                 entry.outcome = "created"
-        await people.keep_foreign_villages(self._unit.connection, names, self._who.subject, self._unit.now)
+            elif entry.is_open:
+                entry.conflict(ForeignNameTaken())
         await audit_batch(self._unit, self._who, "fieldwork.foreign_villages", entries)
         return [outcome_dict(entry) for entry in entries]
+
+
+def _name(entry: Entry[ForeignVillage], known: References) -> tuple[UUID, str] | None:
+    try:
+        return _ref(entry.given), known.village(entry.given.village[:12])
+    except Problem as problem:
+        entry.fail(problem)
+        return None
+
+
+def _ref(given: ForeignVillage) -> UUID:
+    return foreign_id(given.system, given.id)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.fieldwork.errors import ActivityNotFound, CountyRequired, OutsideJurisdiction, StationNotFound
 from services.fieldwork.repository import activities, changes, people
+from services.fieldwork.rules.places import COUNTY_DIGITS, county_of
 from services.fieldwork.schemas.told import ActivityView, Changes, ChangeView, VerdictView, WaitingActivity
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
@@ -16,7 +17,6 @@ from shared.security.principal import Principal
 from shared.security.vault import Vault
 from shared.web.pages import Page, decode_cursor, encode_cursor
 
-_COUNTY_DIGITS = 6
 VERIFY = "fieldwork:verify"
 
 
@@ -58,11 +58,11 @@ class Reading:
 
     async def changes(self, county: str | None, after: int, limit: int) -> Changes:
         """What became of items of a county, in the order it was committed."""
-        county = county or self._who.division[:_COUNTY_DIGITS]
-        if len(county) < _COUNTY_DIGITS:
+        county = county or county_of(self._who.division)
+        if len(county) < COUNTY_DIGITS:
             raise CountyRequired("请用 county 指明 6 位县级区划代码")
         if not (self._who.covers(county) or self._who.division.startswith(county)):
             raise OutsideJurisdiction
-        rows = await changes.read(self._unit.connection, county, self._who.division, after, limit)
+        rows = await changes.read(self._unit.connection, county, self._who, after, limit)
         shown = [ChangeView.model_validate(row) for row in rows]
         return Changes(items=shown, next=shown[-1].position if shown else after)

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.fieldwork.errors import OfficerUnknownYet, OutsideJurisdiction, VillageUnknownYet
+from services.fieldwork.errors import BadgeShared, OfficerUnknownYet, OutsideJurisdiction, VillageUnknownYet
 from services.fieldwork.repository import people
 from services.fieldwork.repository.people import Person
 from shared.database.unit import Unit
-from shared.security.principal import Principal, acting_for
+from shared.security.principal import Principal
+from shared.security.problems import ActAsRequired
 
 Ref = UUID | str
 
@@ -20,7 +21,7 @@ class References:
     """Known officers and villages; asking for another raises the problem its item gets."""
 
     who: Principal
-    officers: dict[Ref, Person]
+    officers: dict[Ref, list[Person]]
     villages: dict[Ref, str]
     _inside: dict[str, bool] = field(default_factory=dict)
 
@@ -32,20 +33,21 @@ class References:
         )
 
     def officer(self, ref: Ref) -> Person:
-        """The officer, or `officer_unknown_yet`."""
-        found = self.officers.get(ref)
-        if found is None:
+        """The officer, `officer_unknown_yet`, or `badge_shared`."""
+        meant = self.officers.get(ref, [])
+        if not meant:
             raise OfficerUnknownYet
-        return found
+        if len(meant) > 1:
+            raise BadgeShared
+        return meant[0]
 
     def acting(self, ref: Ref) -> Person:
         """The officer in whose name the item is sent; 403 `act_as_required` for another than the token's own."""
-        if isinstance(ref, UUID):
-            # Before it is looked up: a stranger's token must not learn whom we know.
-            acting_for(self.who, ref)
-        found = self.officer(ref)
-        acting_for(self.who, found.officer_id)
-        return found
+        # A token of one officer must not learn whom else we know: an unknown badge is answered as a stranger's.
+        meant = {ref} if isinstance(ref, UUID) else {person.officer_id for person in self.officers.get(ref, [])}
+        if not self.who.may_act_as and self.who.officer_id not in meant:
+            raise ActAsRequired("请以本人身份提交,或使用带 act-as 权限的令牌")
+        return self.officer(ref)
 
     def village(self, ref: Ref) -> str:
         """The village's code, `outside_jurisdiction`, or `village_unknown_yet`."""

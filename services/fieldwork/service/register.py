@@ -24,7 +24,6 @@ from services.fieldwork.rules.items import TimeFault, session_fault, time_fault
 from services.fieldwork.schemas.given import Arrival, Departure
 from services.fieldwork.service.batches import Entry, settle
 from services.fieldwork.service.references import References
-from services.fieldwork.tables import arrival, departure
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.security.principal import acting_for
@@ -46,7 +45,7 @@ class Register:
         async def insert(chosen: list[Entry[Arrival]]) -> set[UUID]:
             return await repository.insert_arrivals(self._unit.connection, [rows[entry.index] for entry in chosen])
 
-        created = await settle(self._unit, arrival, entries, lambda item: item.id, insert)
+        created = await settle(self._unit, repository.arrival_hashes, entries, lambda item: item.id, insert)
         self._touched |= {(e.work[0], e.work[2]) for e in created if e.work}
         return [Change(e.work[1], "arrival", e.given.id, "recorded") for e in created if e.work]
 
@@ -76,7 +75,7 @@ class Register:
         async def insert(chosen: list[Entry[Departure]]) -> set[UUID]:
             return await repository.insert_departures(self._unit.connection, [rows[entry.index] for entry in chosen])
 
-        created = await settle(self._unit, departure, entries, lambda item: item.id, insert)
+        created = await settle(self._unit, repository.departure_hashes, entries, lambda item: item.id, insert)
         for entry in entries:
             if entry.is_open:
                 entry.conflict(SessionClosed("此时段已有另一离开记录,原记录未改动"))

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from services.fieldwork.repository import changes, people
+from services.fieldwork.repository.changes import Change
 from services.fieldwork.schemas.given import Activity, Arrival, Departure
 from services.fieldwork.service.activities import Activities
 from services.fieldwork.service.batches import FINE, Entry, I, Reader, audit_batch, outcome_dict
@@ -49,10 +50,20 @@ class Sync:
         await register.mark()
         await audit_batch(self._unit, self._who, "fieldwork.sync", entries)
         told = await self._told(entries)
-        # Last: the feeds' counters are held from here to COMMIT.
-        await changes.append(self._unit.connection, made, self._unit.now)
-        await activities.supersede([change.item_id for change in made if change.item_type == "activity"])
+        await self._append(made, activities)
         return told
+
+    async def _append(self, made: list[Change], activities: Activities) -> None:
+        """Last, for the feeds' counters are held from here to COMMIT, and whoever decides about work waits for them.
+
+        What is superseded is locked before the counters, in the order that verdicts take them too. Of two writers that
+        bring the older and the newer entry neither has seen the other's by then: the second to get the counter does.
+        """
+        created = [change.item_id for change in made if change.item_type == "activity"]
+        replaced = await activities.supersede(created)
+        await changes.append(self._unit.connection, [*made, *replaced], self._unit.now)
+        late = await activities.supersede(created)
+        await changes.append(self._unit.connection, late, self._unit.now)
 
     async def _references(self, entries: Sequence[Entry[SyncItem]]) -> References:
         officers: list[Ref] = []

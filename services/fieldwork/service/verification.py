@@ -93,13 +93,13 @@ class Verification:
         if activity is None:
             entry.fail(ActivityNotFound())
             return
-        if activity.state == "superseded":
-            entry.conflict(Superseded("请核实新的登记"))
-            return
         given = self._given.setdefault(activity.id, [])
         same = next((g for g in given if g.content_hash == entry.content_hash), None)
         if same:
             entry.outcome, self._verdict_ids[entry.index] = "duplicate", same.standing.id
+            return
+        if activity.state == "superseded":
+            entry.conflict(Superseded("请核实新的登记"))
             return
         standing = given[-1].standing if given else None
         quantity = item.quantity if isinstance(item, Verify) else None
@@ -165,6 +165,7 @@ class Verification:
                 row["activity_id"],
                 "verified" if row["verdict"] == "verify" else "rejected",
                 row["id"],
+                activities[row["activity_id"]].classification,
             )
             for row in self._rows
         ]
@@ -205,7 +206,7 @@ def _refuse(entry: Entry[Verdict], fault: rules.Fault, standing: Standing | None
         case "verifier_is_author":
             entry.fail(VerifierIsAuthor("请由登记人和实际工作人以外的人员核实"))
         case "not_the_station":
-            entry.fail(NotTheStation("请由该村责任派出所或上级公安机关的人员核实"))
+            entry.fail(NotTheStation("请由该村责任派出所或其上级公安机关的人员核实"))
         case "quantity_above_claimed":
             entry.fail(QuantityAboveClaimed("核实数量应不大于登记数量"))
         case "replacer_is_verifier":

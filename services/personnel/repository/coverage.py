@@ -21,7 +21,7 @@ _WORLD = f"""
     ), serving AS (
         SELECT a.officer_id, o.name, a.post, a.role, a.where_type, a.where_id
         FROM assignment a JOIN officer o USING (officer_id)
-        WHERE a.role <> 'backup' AND {valid_on("a", ":day")} AND {valid_on("o", ":day")}
+        WHERE a.role <> 'backup' AND {valid_on("a", ":day")}
     ), patch AS (
         SELECT area_id, name, villages, station FROM area r
         WHERE jurisdiction >= :first AND jurisdiction < :beyond AND {valid_on("r", ":day")}

@@ -86,12 +86,16 @@ class OfficerNumbers:
         )
         return list(rows.scalars())
 
-    async def erase(self, officer_id: UUID, now: datetime) -> None:
-        """Empty everything personal, for ever (E-63)."""
-        await self._connection.execute(delete(officer_number).where(officer_number.c.officer_id == officer_id))
-        await self._connection.execute(
+    async def erase(self, officer_id: UUID, now: datetime) -> bool:
+        """Empty everything personal, for ever (E-63); False when it was done before.
+
+        The officer first: whoever is just writing him has then written his numbers too.
+        """
+        emptied = await self._connection.execute(
             update(officer)
             .where(officer.c.officer_id == officer_id, officer.c.erased_at.is_(None))
             .values(name="", badge=None, erased_at=bindparam("now")),
             {"now": now},
         )
+        await self._connection.execute(delete(officer_number).where(officer_number.c.officer_id == officer_id))
+        return emptied.rowcount == 1

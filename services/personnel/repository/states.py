@@ -10,24 +10,50 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping, Select, String, Table, TextClause, cast, false, literal, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    String,
+    Table,
+    TextClause,
+    Uuid,
+    any_,
+    cast,
+    false,
+    literal,
+    null,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.personnel import tables
 from services.personnel.schemas.items import Item, Ref
-from shared.contracts.base import FactData
+from shared.contracts.base import FactData, Period
 from shared.reference.states import as_columns
 from shared.security.jurisdiction import within
+
+_ASSIGNED = text(
+    """
+    SELECT officer_id, min(valid_from) AS since,
+           CASE WHEN bool_and(valid_until IS NOT NULL) THEN max(valid_until) END AS until
+    FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[])) GROUP BY officer_id
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the rules need to know of a thing that is here."""
+    """What the rules need to know of a thing that is here; `holder` is the officer of an assignment."""
 
     jurisdiction: str
     since: date
     until: date | None
     erased: bool = False
+    holder: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +70,28 @@ class States:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def lock(self, refs: Iterable[Ref]) -> None:
+        """Hold those of the things that are here until the commit, so that what is judged of them stays true."""
+        for kind, ids in sorted(_by_kind(refs).items()):
+            table = tables.metadata.tables[kind]
+            query = select(literal(1)).where(_is_one_of(table, ids)).order_by(_key(table))
+            # Not against those who only refer to the thing, as a foreign key does.
+            await self._connection.execute(query.with_for_update(key_share=True))
+
     async def known(self, refs: Iterable[Ref]) -> dict[Ref, Known]:
         """Those of the things that are here, in one statement."""
-        wanted: defaultdict[str, set[str]] = defaultdict(set)
-        for kind, id in refs:
-            wanted[kind].add(id)
-        parts = [_known(kind, ids) for kind, ids in wanted.items() if kind in tables.metadata.tables]
+        parts = [_known(kind, ids) for kind, ids in _by_kind(refs).items() if kind in tables.metadata.tables]
         if not parts:
             return {}
         rows = await self._connection.execute(union_all(*parts))
-        return {Ref(r.kind, r.id): Known(r.jurisdiction, r.valid_from, r.valid_until, r.erased) for r in rows}
+        return {Ref(r.kind, r.id): Known(r.jurisdiction, r.valid_from, r.valid_until, r.erased, r.holder) for r in rows}
+
+    async def assigned(self, officers: Sequence[UUID]) -> dict[UUID, Period]:
+        """From the first to the last day of all assignments of each officer who has any."""
+        if not officers:
+            return {}
+        found = await self._connection.execute(_ASSIGNED, {"officers": officers})
+        return {row.officer_id: Period(since=row.since, until=row.until) for row in found}
 
     async def save(self, kind: type[Item], changes: Sequence[Change]) -> dict[str, bool]:
         """Write the states; the keys of those that are new (True) or changed (False)."""
@@ -88,19 +126,34 @@ def _key(table: Table) -> Any:
     return next(iter(table.primary_key.columns))
 
 
+def _by_kind(refs: Iterable[Ref]) -> dict[str, set[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for kind, id in refs:
+        found[kind].add(id)
+    return found
+
+
 def _known(kind: str, ids: set[str]) -> Select[Any]:
     table = tables.metadata.tables[kind]
-    key = _key(table)
     erased = table.c.erased_at.is_not(None) if "erased_at" in table.c else false()
-    wanted = _uuids(ids) if key.type.python_type is UUID else ids
+    holder = table.c.officer_id if table is tables.assignment else cast(null(), Uuid)
     return select(
         literal(kind).label("kind"),
-        cast(key, String).label("id"),
+        cast(_key(table), String).label("id"),
         table.c.jurisdiction,
         table.c.valid_from,
         table.c.valid_until,
         erased.label("erased"),
-    ).where(key.in_(wanted))
+        holder.label("holder"),
+    ).where(_is_one_of(table, ids))
+
+
+def _is_one_of(table: Table, ids: set[str]) -> ColumnElement[bool]:
+    """One parameter however many there are: a statement has at most 32,767."""
+    key = _key(table)
+    wanted: list[Any] = _uuids(ids) if key.type.python_type is UUID else list(ids)
+    found: ColumnElement[bool] = key == any_(cast(wanted, ARRAY(key.type)))
+    return found
 
 
 def _uuids(ids: set[str]) -> list[UUID]:

@@ -20,7 +20,7 @@ from services.personnel.schemas.items import ITEMS, DivisionItem, Item, OfficerI
 from services.personnel.service.states import Result
 from shared.reference.states import from_columns
 from shared.web.pages import Page, PageCursor, PageLimit, decode_cursor, encode_cursor
-from shared.web.problems import InvalidRequest, Problem
+from shared.web.problems import InvalidRequest, Problem, problem_response
 from shared.web.unit import UnitOfWork
 from shared.web.validation import fault_list
 
@@ -53,16 +53,16 @@ def _write_routes(router: APIRouter, kind: type[Item]) -> None:
         keys = [item.stream_key if isinstance(item, Item) else None for item in parsed]
         return Outcomes(items=[_outcome(*one) for one in zip(count(), keys, told, strict=False)])
 
-    @router.put("/{id}", name=f"put one of {kind.PLURAL}", response_model_exclude_none=True)
+    @router.put("/{id}", name=f"put one of {kind.PLURAL}", response_model=Outcome, response_model_exclude_none=True)
     async def put_one(
         id: str, item: Annotated[body, Body()], request: Request, response: Response, who: Writer, unit: UnitOfWork
-    ) -> Outcome:
+    ) -> Any:
         """Store one whole state; the same content again changes nothing and publishes nothing."""
         if item.stream_key != _key_text(kind, id):
             raise IdMismatch(f"内容中的 {kind.KEY} 应与地址一致")
         (result,) = await whole_states(request, unit, who).put(kind, [item])
         if isinstance(result, Problem):
-            raise result
+            return problem_response(result)  # raised, it would take its line in the audit back with it
         response.status_code = CREATED if result == "created" else response.status_code
         return _outcome(None, item.stream_key, result)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from services.personnel.rules.divisions import DIGITS, Level, padded
 from services.personnel.rules.names import is_clean
+from shared.observability.redaction import redact
 
 FileKind = Literal["provinces", "cities", "areas", "streets", "villages"]
 LONGEST_NAME = 200
@@ -92,6 +93,8 @@ def _fault(code: str, name: str, parent: str | None, shape: Shape) -> str | None
         return f"code 应为 {digits} 位数字,且不以 00 开头"
     if not 0 < len(name) <= LONGEST_NAME or not is_clean(name):
         return f"name 应为 1 至 {LONGEST_NAME} 个字符,不含控制字符或无法识别的字符"
+    if redact(name) != name:  # names are published
+        return "name 中不能含身份证号或手机号"
     if parent is not None and not _is_code(parent, shape.parent_digits):
         return f"{shape.parent_column} 应为 {shape.parent_digits} 位数字"
     if parent is not None and not code.startswith(parent):

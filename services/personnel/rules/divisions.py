@@ -19,11 +19,16 @@ def fits_level(code12: str, level: Level) -> bool:
     return code12 == padded(code12[: DIGITS[level]])
 
 
+def is_village(code12: str) -> bool:
+    """Whether a code is a village's own and not a higher division's, padded."""
+    return not code12.endswith("000")
+
+
 def village_kind(code12: str, level: Level) -> VillageKind:
     """The kind by the last three digits (E-53), never by a word in the name (C-41); "none" above the village."""
-    number = int(code12[-3:])
-    if level != "village" or number == 0:
+    if level != "village" or not is_village(code12):
         return "none"
+    number = int(code12[-3:])
     if number < 200:
         return "residents_committee"
     return "village_committee" if number < 400 else "similar"

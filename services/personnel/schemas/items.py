@@ -57,18 +57,25 @@ def _citizen_number(text: str) -> str:
         raise PydanticCustomError("citizen_number", "公民身份号码不正确,请核对 18 位号码") from None
 
 
-def _refuse(code: Literal["level", "parent", "trained"], message: LiteralString) -> PydanticCustomError:
+def _village_code(code: str) -> str:
+    if not divisions.is_village(code):
+        raise _refuse("village", "应为村级单位的区划代码,末三位不能为 000")
+    return code
+
+
+def _refuse(code: Literal["level", "parent", "trained", "village"], message: LiteralString) -> PydanticCustomError:
     return PydanticCustomError(code, message)
 
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), AfterValidator(_clean)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_clean)]
 CitizenNumber = Annotated[str, AfterValidator(_citizen_number)]
-Phone = Annotated[str, StringConstraints(pattern=r"^1\d{10}$")]
+Phone = Annotated[str, StringConstraints(pattern=r"^1[0-9]{10}$")]
 """A mobile number in mainland China."""
 Head = Annotated[int, Field(ge=0, le=100_000)]
 """A number of people."""
 Places = Annotated[tuple[Code12, ...], Field(min_length=1, max_length=1000)]
+VillageCode = Annotated[Code12, AfterValidator(_village_code)]
 
 
 class Item(FactData):
@@ -89,6 +96,10 @@ class Item(FactData):
         """The things that must be known before this one."""
         return []
 
+    def held(self) -> list[Ref]:
+        """The things that must stay as they are while this one is judged."""
+        return []
+
     def home(self, homes: Homes) -> str:
         """The jurisdiction it belongs to; "" if there is none. All references are in `homes`."""
         raise NotImplementedError
@@ -106,7 +117,7 @@ class DivisionItem(DivisionV1, Item):
     FACT: ClassVar[type[FactData]] = DivisionV1
 
     name: Text
-    urban_rural: Annotated[str, StringConstraints(pattern=r"^\d{3}$")] | None = None
+    urban_rural: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")] | None = None
     neighbours: Annotated[tuple[Code12, ...], Field(max_length=100)] = ()
     predecessors: Annotated[tuple[Predecessor, ...], Field(max_length=100)] = ()
 
@@ -163,7 +174,7 @@ class AreaItem(AreaV1, Item):
     FACT: ClassVar[type[FactData]] = AreaV1
 
     name: Name
-    villages: Places
+    villages: Annotated[tuple[VillageCode, ...], Field(min_length=1, max_length=1000)]
 
     @override
     def references(self) -> list[Ref]:
@@ -191,6 +202,10 @@ class OfficerItem(OfficerV1, Item):
         return [Ref("organisation", id) for id in (self.employer, self.station) if id]
 
     @override
+    def held(self) -> list[Ref]:
+        return [self.ref]
+
+    @override
     def home(self, homes: Homes) -> str:
         return homes[Ref("organisation", self.station or self.employer)]
 
@@ -202,7 +217,13 @@ class OfficerItem(OfficerV1, Item):
 class Place(Where):
     """Where somebody is: a village by its code, everything else by its id."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+    id: Annotated[str, StringConstraints(pattern=r"^([0-9]{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+
+    @model_validator(mode="after")
+    def _code_is_a_villages(self) -> Self:
+        if self.type == "village":
+            _village_code(self.id)
+        return self
 
 
 class AssignmentItem(AssignmentV1, Item):
@@ -232,6 +253,10 @@ class AssignmentItem(AssignmentV1, Item):
         return [self.officer, self.place, *backup]
 
     @override
+    def held(self) -> list[Ref]:
+        return [self.ref, self.officer]
+
+    @override
     def home(self, homes: Homes) -> str:
         return homes[self.place]
 
@@ -243,6 +268,7 @@ class GroupItem(GroupV1, Item):
     TABLE: ClassVar[str] = "prevention_group"
     FACT: ClassVar[type[FactData]] = GroupV1
 
+    village: VillageCode
     members: Head
     trained_members: Head
 
@@ -269,7 +295,9 @@ class BindingItem(SchemeBindingV1, Item):
     TABLE: ClassVar[str] = "scheme_binding"
     FACT: ClassVar[type[FactData]] = SchemeBindingV1
 
-    jurisdiction: Annotated[str, Field(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$"), AfterValidator(normal_division)]
+    jurisdiction: Annotated[
+        str, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$"), AfterValidator(normal_division)
+    ]
     scheme: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
     version: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     posts: Annotated[tuple[Text, ...], Field(min_length=1, max_length=20)]

@@ -44,10 +44,10 @@ class Officers:
 
     async def erase(self, officer_id: UUID) -> OfficerAnswer:
         """Empty all personal data and say so to every reader, by an ordinary fact (E-63); again: no change."""
+        await self.states.one(OfficerItem, officer_id)
+        erased = await self._numbers().erase(officer_id, self.states.unit.now)
         row = await self.states.one(OfficerItem, officer_id)
-        if row["erased_at"] is None:
-            await self._numbers().erase(officer_id, self.states.unit.now)
-            row = await self.states.one(OfficerItem, officer_id)
+        if erased:
             self.states.publish([Change(from_columns(OfficerV1, row), row["jurisdiction"])])
             await record_audit(self.states.unit, self.states.by, "personnel.officer.erase", str(officer_id))
         return _answer(row, {})

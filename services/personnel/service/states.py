@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping
 
 from services.personnel.errors import (
     UNKNOWN,
+    HolderChanged,
     NoCommonDivision,
     OfficerErased,
     OutsideOfficerPeriod,
@@ -23,7 +24,7 @@ from services.personnel.repository.officers import OfficerNumbers, SealedNumber
 from services.personnel.repository.states import Change, Known, States
 from services.personnel.rules import periods
 from services.personnel.schemas.items import AssignmentItem, Item, OfficerItem, Ref
-from shared.contracts.base import FactData
+from shared.contracts.base import FactData, Period
 from shared.contracts.envelope import Fact
 from shared.database.unit import Unit
 from shared.reference.states import from_columns
@@ -46,8 +47,10 @@ class WholeStates:
     async def put(self, kind: type[Item], items: Sequence[Item]) -> list[Result]:
         """Store those that break no rule, publish those that say something new; a result for each, in order."""
         states = States(self.unit.connection)
+        await states.lock(ref for item in items for ref in item.held())
         known = await states.known(ref for item in items for ref in (item.ref, *item.references()))
-        judged = self._judge(items, known)
+        assigned = await states.assigned([item.officer_id for item in items if isinstance(item, OfficerItem)])
+        judged = self._judge(items, known, assigned)
         accepted = [item for item, problem in zip(items, judged, strict=True) if problem is None]
         changes = [Change(item.whole_state(), known[item.ref].jurisdiction) for item in accepted]
         written = await states.save(kind, changes)
@@ -83,12 +86,15 @@ class WholeStates:
             )
         )
 
-    def _judge(self, items: Sequence[Item], known: dict[Ref, Known]) -> list[Problem | None]:
+    def _judge(
+        self, items: Sequence[Item], known: dict[Ref, Known], assigned: Mapping[UUID, Period]
+    ) -> list[Problem | None]:
         """A problem for each that breaks a rule; the others become known to those after them."""
         judged: list[Problem | None] = []
         seen: set[Ref] = set()
         for item in items:
-            problem = RepeatedInBatch("请每批只提交一次") if item.ref in seen else self._refusal(item, known)
+            repeated = RepeatedInBatch("请每批只提交一次") if item.ref in seen else None
+            problem = repeated or self._refusal(item, known) or _outside_service(item, known, assigned)
             seen.add(item.ref)
             judged.append(problem)
             if problem is None:
@@ -105,7 +111,7 @@ class WholeStates:
             if ref not in known or not self._related(known[ref].jurisdiction):
                 kind, id = ref
                 return UNKNOWN[kind]("请先登记它,或核对编号与辖区", reference={"kind": kind, "id": id})
-        return self._misplaced(item, known) or _outside_service(item, known)
+        return self._misplaced(item, known) or _passed_on(item, known)
 
     def _misplaced(self, item: Item, known: Mapping[Ref, Known]) -> Problem | None:
         home = self._home(item, known)
@@ -155,14 +161,26 @@ def _validity(item: Item) -> Any:
     return item.valid  # type: ignore[attr-defined]  # declared by each fact, not by their base
 
 
-def _outside_service(item: Item, known: Mapping[Ref, Known]) -> Problem | None:
-    if not isinstance(item, AssignmentItem):
-        return None
-    officer, valid = known[item.officer], item.valid
-    if periods.contains(officer.since, officer.until, inner_since=valid.since, inner_until=valid.until):
-        return None
-    served = {"from": str(officer.since), "to": officer.until and str(officer.until)}
-    return OutsideOfficerPeriod("请把派驻期限放在人员任职期限之内", officer_valid=served)
+def _passed_on(item: Item, known: Mapping[Ref, Known]) -> Problem | None:
+    if isinstance(item, AssignmentItem) and item.ref in known and known[item.ref].holder != item.officer_id:
+        return HolderChanged("请结束此派驻,并为接任者另建派驻")
+    return None
+
+
+def _outside_service(item: Item, known: Mapping[Ref, Known], assigned: Mapping[UUID, Period]) -> Problem | None:
+    if isinstance(item, AssignmentItem) and not _inside(item.valid, officer := known[item.officer]):
+        return OutsideOfficerPeriod("请把派驻期限放在人员任职期限之内", officer_valid=_days(officer))
+    if isinstance(item, OfficerItem) and (posts := assigned.get(item.officer_id)) and not _inside(posts, item.valid):
+        return OutsideOfficerPeriod("请先结束或调整其派驻,再更改任职期限", assigned=_days(posts))
+    return None
+
+
+def _inside(inner: Period, outer: Period | Known) -> bool:
+    return periods.contains(outer.since, outer.until, inner_since=inner.since, inner_until=inner.until)
+
+
+def _days(period: Period | Known) -> dict[str, str | None]:
+    return {"from": str(period.since), "to": str(period.until) if period.until else None}
 
 
 def _result(item: Item, written: Mapping[str, bool], renumbered: set[str]) -> Result:
