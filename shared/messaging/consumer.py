@@ -30,6 +30,7 @@ from shared.messaging.progress import Progress
 from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
 from shared.observability.metrics import HELD_FACTS
+from shared.observability.tracing import hand_on_trace
 
 log = structlog.get_logger(__name__)
 
@@ -192,6 +193,7 @@ class Consumer:
         after = _after(batch)
         await self._fence(topic, after)
         done = await self._sort(topic, batch, broken)
+        hand_on_trace({fact.traceparent for fact in done.facts})
         if (facts := done.facts) and (refused := await self._topics[topic].handler(facts, unit)):
             raise RefusedFacts(refused)
         await state.save(self._connection, topic, done, after, unit.now)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Collection
 from contextvars import ContextVar
 
 from structlog.contextvars import bind_contextvars
@@ -20,6 +21,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 def current_traceparent() -> str | None:
     """The trace context to hand on: to a fact's envelope or an outgoing call; None outside any trace."""
     return _traceparent.get()
+
+
+def hand_on_trace(causes: Collection[str | None]) -> None:
+    """What a batch of facts brings about belongs to the trace they share; to none when they have several."""
+    _traceparent.set(next(iter(causes)) if len(causes) == 1 else None)
 
 
 def continue_trace(header: str | None) -> str:

@@ -20,6 +20,7 @@ from shared.devstack.kafka import KafkaBroker
 from shared.messaging.client import producer
 from shared.messaging.handling import Refused
 from shared.messaging.outbox import FactTooLarge
+from shared.observability.tracing import continue_trace, current_traceparent
 from tests.messaging.conftest import MakeLane
 from tests.messaging.support import OFFICERS, Lane, apply_all, consuming, relaying, until
 
@@ -269,3 +270,17 @@ async def test_a_batch_that_is_rolled_back_is_not_counted_as_applied(lane: Lane)
         labels = {"service": lane.topic, "topic": lane.topic}
         applied = REGISTRY.get_sample_value("cunjing_facts_applied_total", labels)
         assert applied == len(OFFICERS) - 1
+
+
+async def test_what_a_fact_brings_about_belongs_to_its_trace(lane: Lane) -> None:
+    seen: list[str | None] = []
+
+    async def look(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
+        seen.append(current_traceparent())
+        return await apply_all(facts, unit)
+
+    trace = continue_trace(None)
+    await lane.publish(OFFICERS[0])
+    async with relaying(lane), consuming(lane, look):
+        await until(lambda: all_applied(lane))
+    assert seen == [trace]
