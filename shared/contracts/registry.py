@@ -37,7 +37,7 @@ FACTS: tuple[Registered, ...] = (
     Registered(personnel.ConductDecidedV1, ("scoring",)),
     Registered(fieldwork.ActivityRecordedV1, ("scoring", "intel")),
     Registered(fieldwork.ActivityVerifiedV1, ("scoring",)),
-    Registered(fieldwork.ActivityRejectedV1, ("scoring",)),
+    Registered(fieldwork.ActivityRejectedV1, ("scoring", "intel")),
     Registered(fieldwork.PresenceDayUpdatedV1, ("scoring",)),
     Registered(fieldwork.AttendanceJudgedV1, ("scoring",)),
     Registered(fieldwork.KnowledgeTestedV1, ("scoring",)),

@@ -29,7 +29,7 @@ from shared.messaging.ownership import Ownership, OwnershipLost
 from shared.messaging.progress import Progress
 from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
-from shared.observability.metrics import HELD_FACTS
+from shared.observability.metrics import DEAD_LETTERS_KEPT, HELD_FACTS, HELD_STREAMS
 from shared.observability.tracing import hand_on_trace
 
 log = structlog.get_logger(__name__)
@@ -136,11 +136,13 @@ class Consumer:
     async def _look_at_held(self) -> None:
         """Tell how many facts are held; a topic with too many waits, the others and the rest of the worker go on."""
         async with self._connection.begin():
-            held = await state.held_facts(self._connection)
+            aside = await state.aside(self._connection, self._topics)
         self._looked = time.monotonic()
-        for topic in self._topics:
-            HELD_FACTS.labels(self._service, topic).set(held.get(topic, 0))
-        too_many = {topic for topic in self._topics if held.get(topic, 0) > MAX_HELD}
+        for of in aside:
+            HELD_FACTS.labels(self._service, of.topic).set(of.held_facts)
+            HELD_STREAMS.labels(self._service, of.topic).set(of.held_streams)
+            DEAD_LETTERS_KEPT.labels(self._service, of.topic).set(of.dead_letters)
+        too_many = {of.topic for of in aside if of.held_facts > MAX_HELD}
         for partition in self._positions:
             if partition.topic in too_many:
                 self._kafka.pause(partition)

@@ -9,17 +9,11 @@ from aiokafka import TopicPartition
 from sqlalchemy import text
 
 from shared.database.unit import Database
+from shared.messaging import state
 from shared.messaging.client import consumer
 from shared.messaging.topics import PARTITIONS
 
 _POSITIONS = text("SELECT topic, partition, next_offset FROM consumer_offset")
-_ASIDE = text(
-    """
-    SELECT asked.topic, (SELECT count(*) FROM held_fact h WHERE h.topic = asked.topic) AS held,
-           (SELECT count(*) FROM dead_letter d WHERE d.topic = asked.topic) AS dead_letters
-    FROM unnest(CAST(:topics AS text[])) AS asked(topic) ORDER BY asked.topic
-    """
-)
 
 
 class TopicLag(NamedTuple):
@@ -36,12 +30,12 @@ async def lag_of(database: Database, bootstrap: str, topics: Sequence[str]) -> l
     ends = await _ends(bootstrap, topics)
     async with database.engine.connect() as connection:
         read = {(row.topic, row.partition): row.next_offset for row in await connection.execute(_POSITIONS)}
-        aside = (await connection.execute(_ASIDE, {"topics": list(topics)})).all()
+        aside = await state.aside(connection, topics)
     waiting = {
         topic: sum(end - read.get((topic, part), 0) for (of, part), end in ends.items() if of == topic)
         for topic in topics
     }
-    return [TopicLag(row.topic, waiting[row.topic], row.held, row.dead_letters) for row in aside]
+    return [TopicLag(of.topic, waiting[of.topic], of.held_facts, of.dead_letters) for of in aside]
 
 
 async def _ends(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:

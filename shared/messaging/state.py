@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -61,7 +62,15 @@ _KEEP = """
     """
 _KEEP_DEAD = text(_KEEP.format(table="dead_letter"))
 _KEEP_HELD = text(_KEEP.format(table="held_fact"))
-_HELD = text("SELECT topic, count(*) AS facts FROM held_fact GROUP BY topic")
+_ASIDE = text(
+    """
+    SELECT topic,
+           (SELECT count(*) FROM held_fact h WHERE h.topic = asked.topic) AS held_facts,
+           (SELECT count(*) FROM stream_cursor c WHERE c.topic = asked.topic AND c.held IS NOT NULL) AS held_streams,
+           (SELECT count(*) FROM dead_letter d WHERE d.topic = asked.topic) AS dead_letters
+    FROM unnest(CAST(:topics AS text[])) AS asked(topic) ORDER BY topic
+    """
+)
 
 
 async def locked_offsets(connection: AsyncConnection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
@@ -101,9 +110,19 @@ async def save_offsets(connection: AsyncConnection, topic: str, positions: Mappi
     await connection.execute(_SAVE_OFFSETS, values)
 
 
-async def held_facts(connection: AsyncConnection) -> dict[str, int]:
-    """How many facts of each topic wait behind a dead letter or a gap; a topic without any is absent."""
-    return {row.topic: row.facts for row in await connection.execute(_HELD)}
+class Aside(NamedTuple):
+    """What was put aside of a topic."""
+
+    topic: str
+    held_facts: int
+    held_streams: int
+    dead_letters: int
+
+
+async def aside(connection: AsyncConnection, topics: Iterable[str]) -> list[Aside]:
+    """What was put aside of each of these topics."""
+    found = await connection.execute(_ASIDE, {"topics": list(topics)})
+    return [Aside(*row) for row in found]
 
 
 async def _save_cursors(connection: AsyncConnection, topic: str, moved: Mapping[str, Cursor]) -> None:

@@ -140,10 +140,8 @@ def merge(preset: Document, override: Document) -> Document:
 def _merge_maps(
     base: Mapping[str, Any], over: Mapping[str, Any], at: Path_, merged: Document, override: Document
 ) -> dict[str, Any]:
-    if is_sourced(base) and not all(over.get(name) for name in DECISION):
-        place = override.place(at)
-        message = "an override of a sourced value needs decided_by, decided_on and basis"
-        merged.findings.append(Finding(place.file, place.line, str(base["source"]), message))
+    if is_sourced(base) and not _is_decided(over):
+        merged.findings.append(_needs_decision(base, override.place(at)))
     result = dict(base)
     for name, value in over.items():
         path = (*at, name)
@@ -151,10 +149,26 @@ def _merge_maps(
         if isinstance(value, dict) and isinstance(base.get(name), dict):
             result[name] = _merge_maps(base[name], value, path, merged, override)
         else:
+            merged.findings += _given_up(base.get(name), value, override.place(path))
             _forget_below(merged, path)
             merged.places.update({p: place for p, place in override.places.items() if p[: len(path)] == path})
             result[name] = value
     return result
+
+
+def _given_up(old: Any, new: Any, place: Place) -> Iterator[Finding]:
+    """Yield a fault for each rule that goes with what is replaced as a whole, unless the new value decides it."""
+    kept = {str(node["source"]) for _, node in sourced_nodes(new) if _is_decided(node)}
+    yield from (_needs_decision(node, place) for _, node in sourced_nodes(old) if str(node["source"]) not in kept)
+
+
+def _is_decided(node: Mapping[str, Any]) -> bool:
+    return all(node.get(name) for name in DECISION)
+
+
+def _needs_decision(node: Mapping[str, Any], place: Place) -> Finding:
+    message = "an override of a sourced value needs decided_by, decided_on and basis"
+    return Finding(place.file, place.line, str(node["source"]), message)
 
 
 def _forget_below(document: Document, path: Path_) -> None:

@@ -21,11 +21,10 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[M]):
-    """A validated part; `version` is the hash of the whole scheme, `origin` the files the part was read from."""
+    """A validated part; `version` is the hash of the whole scheme."""
 
     value: M
     version: str
-    origin: tuple[Path, ...]
 
 
 def load_scheme(scheme_id: str, part: str, model: type[M], override_dir: Path | None = None) -> Loaded[M]:
@@ -33,8 +32,7 @@ def load_scheme(scheme_id: str, part: str, model: type[M], override_dir: Path | 
     documents = read_scheme(scheme_id, override_dir)
     if part not in documents:
         raise SchemeError([Finding(PRESETS / scheme_id, 1, "", f"scheme {scheme_id} has no {part}.yaml")])
-    document = documents[part]
-    return Loaded(validate(document, model), content_version(documents), document.files)
+    return Loaded(validate(documents[part], model), content_version(documents))
 
 
 def scheme_ids(override_dir: Path | None = None) -> list[str]:
@@ -77,12 +75,19 @@ def content_version(documents: Mapping[str, Document]) -> str:
 
 
 def canonical(value: Any) -> str:
-    """Write a value so that equal values are equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain_text)
+    """Write a value so that equal numbers are equal text, 2 like 2.0, and no number is the text of its digits."""
+    return json.dumps(_numbered(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _plain_text(value: Any) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+def _numbered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _numbered(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_numbered(child) for child in value]
+    if isinstance(value, Decimal):
+        # JSON would make it a float, so a fraction is written as an object of its own.
+        return int(value) if value == value.to_integral_value() else {"decimal": f"{value.normalize():f}"}
+    return value
 
 
 def _message(fault: Mapping[str, Any]) -> str:
