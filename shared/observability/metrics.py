@@ -27,6 +27,6 @@ FACTS_SKIPPED = Counter(
     "cunjing_facts_skipped_total", "Facts of types this reader does not list.", ["service", "topic"]
 )
 DEAD_LETTERS = Counter("cunjing_dead_letters_total", "Facts put aside as unreadable or refused.", ["service", "topic"])
-DEAD_LETTERS_KEPT = Gauge("cunjing_dead_letters", "Dead letters nobody has mended yet.", ["service", "topic"])
+DEAD_LETTERS_KEPT = Gauge("cunjing_dead_letters_kept", "Dead letters nobody has mended yet.", ["service", "topic"])
 HELD_STREAMS = Gauge("cunjing_held_streams", "Streams that stand still.", ["service", "topic"])
 HELD_FACTS = Gauge("cunjing_held_facts", "Facts waiting behind a dead letter or a gap.", ["service", "topic"])
