@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from shared.contracts.base import FactData
-from shared.ids import new_id
+from shared.ids import new_id, read_id
 
 Classification = Literal["open", "internal", "restricted"]
 D = TypeVar("D", bound=FactData)
@@ -127,7 +127,7 @@ def read_place(said: Mapping[str, str]) -> Place:
     try:
         return Place(
             said["ce_type"],
-            UUID(said["ce_id"]),
+            read_id(said["ce_id"]),
             int(said["ce_sequence"]),
             _uuid(said.get("ce_previous")),
             int(said["ce_epoch"]),
@@ -191,7 +191,7 @@ def _text(value: bytes | None) -> str:
 
 
 def _uuid(text: str | None) -> UUID | None:
-    return UUID(text) if text else None
+    return read_id(text) if text else None
 
 
 def _without_content(wrong: ValidationError) -> str:
