@@ -12,6 +12,7 @@ from demo.activities import Item
 from demo.clients import Api, Unexpected
 from demo.county import SYSTEM
 from demo.month import MONTH, Month, chunks
+from demo.presence import Duty
 
 AT_ONCE = 3
 PAUSE = 0.3
@@ -57,12 +58,10 @@ class Backend:
         self.leaders = Tally()
         self._verdict_of: dict[str, str] = {}
 
-    async def is_done(self, operator: Api) -> bool:
-        """Whether an earlier run brought the whole month in, down to the verdicts, which come last."""
-        published = (await operator.get("/v1/flow"))["published"]
-        facts = len(self._month.activities) + sum(1 for _ in self._month.verdicts()) + 1
-        expected = {"fieldwork.activity": facts, "fieldwork.village": len(list(self._certificates()))}
-        return all(published.get(topic) == count for topic, count in expected.items())
+    async def is_done(self) -> bool:
+        """Whether an earlier run brought the whole month in: the verdict that overrules another comes last."""
+        overruled = await self._fieldwork.find(f"/v1/activities/{self._month.overruled.item['id']}")
+        return overruled is not None and any(verdict["replaces"] for verdict in overruled["history"])
 
     async def send(self) -> None:
         """Everything from the phones; what is retryable again and again, until it is in or hopeless."""
@@ -95,10 +94,13 @@ class Backend:
     async def _until_known(self, batch: list[Item]) -> list[Item]:
         """Before a new county's people are known nothing else is worth sending; what is still to be sent again."""
         left = await self._sync(batch)
-        async with asyncio.timeout(LONGEST_WAIT):
-            while len(left) > len(batch) // 10:
-                await asyncio.sleep(PAUSE)
-                left = await self._sync(left)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                while len(left) > len(batch) // 10:
+                    await asyncio.sleep(PAUSE)
+                    left = await self._sync(left)
+        except TimeoutError:
+            raise Unexpected(f"after {LONGEST_WAIT:.0f} s {len(left)} items still name what is not known yet") from None
         return left
 
     async def _resend(self, late: list[Item]) -> None:
@@ -143,13 +145,15 @@ class Backend:
 
     async def certify(self) -> None:
         """Rosters of the month, and the stations' word for every covered village where nothing happened (A-202)."""
-        rosters = [
-            {"officer": {"id": str(duty.person.officer_id)}, "day": duty.date.isoformat()}
-            for duty in self._month.roster
-        ]
+        rosters = [self._rostered(duty) for duty in self._month.roster]
         certificates = [*self._certificates()]
         await _each(chunks(rosters), lambda part: self._leaders("/v1/rosters", part))
         await _each(chunks(certificates), lambda part: self._leaders("/v1/certificates", part))
+
+    def _rostered(self, duty: Duty) -> Item:
+        head = self._month.county.head_of[duty.person.station.org_id]
+        officer = {"id": str(duty.person.officer_id)}
+        return {"officer": officer, "day": duty.date.isoformat(), "entered_by": {"id": str(head.officer_id)}}
 
     def _certificates(self) -> Iterable[Item]:
         covered = {person.place for person in self._month.county.auxiliaries}

@@ -14,7 +14,11 @@ ATTEMPTS = 60
 
 
 class Unexpected(Exception):
-    """A service answered what this client has no use for; the text holds method, address, status and problem."""
+    """What the demonstration has no use for; the text says what was asked, of whom, and what came of it."""
+
+
+class NotFound(Unexpected):
+    """The service knows no such thing."""
 
 
 class Api:
@@ -22,7 +26,8 @@ class Api:
 
     def __init__(self, address: str, token: str) -> None:
         headers = {"authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=60)
+        # The services are on this machine: a proxy of the environment is not for them.
+        self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=60, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -34,7 +39,14 @@ class Api:
 
     async def get(self, path: str, **query: Any) -> Any:
         """The answer's JSON."""
-        return await self._ask("GET", path, params={name: value for name, value in query.items() if value is not None})
+        return await self._ask("GET", path, params=query)
+
+    async def find(self, path: str) -> Any | None:
+        """The answer's JSON; None when there is no such thing."""
+        try:
+            return await self.get(path)
+        except NotFound:
+            return None
 
     async def post(self, path: str, body: Any, **query: Any) -> Any:
         """Send JSON."""
@@ -55,6 +67,8 @@ class Api:
                 answer = await self._http.request(method, path, **request)
             except httpx.RemoteProtocolError:  # the connection was closed as we sent: whatever was kept is a duplicate
                 continue
+            except httpx.TransportError as error:
+                raise Unexpected(f"{method} {self._http.base_url}{path}: {type(error).__name__} {error}") from None
             pause = _pause(answer)
             if pause is None:
                 return _content(answer)
@@ -77,4 +91,5 @@ def _pause(answer: httpx.Response) -> float | None:
 def _content(answer: httpx.Response) -> Any:
     if answer.is_success:
         return orjson.loads(answer.content) if answer.content else None
-    raise Unexpected(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:2000]}")
+    kind = NotFound if answer.status_code == httpx.codes.NOT_FOUND else Unexpected
+    raise kind(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:2000]}")

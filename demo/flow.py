@@ -33,8 +33,8 @@ class Count:
 
     @property
     def difference(self) -> int:
-        """Facts that are published and not applied; dead and held ones are among them."""
-        return self.published - self.applied
+        """Facts this reader lacks or has too often: dead and held ones are lacking, unless nobody published them."""
+        return max(abs(self.published - self.applied), self.stuck)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,12 @@ class CountCheck:
     @property
     def difference(self) -> int:
         """0 when every reader has applied every fact."""
-        return sum(abs(count.difference) + count.stuck for count in self.counts) + self.waiting
+        return sum(count.difference for count in self.counts)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is on its way; on a topic without readers only `waiting` tells."""
+        return self.difference == self.waiting == self.pending == 0
 
     @property
     def duplicates(self) -> int:
@@ -66,7 +71,7 @@ class CountCheck:
 
     def __str__(self) -> str:
         said = [f"difference {self.difference}", f"to publish {self.waiting}", f"sheets to compute {self.pending}"]
-        behind = (f"{c.topic} {c.reader} {c.applied}/{c.published}" for c in self.counts if c.difference or c.stuck)
+        behind = (f"{c.topic} {c.reader} {c.applied}/{c.published}" for c in self.counts if c.difference)
         return ", ".join([*said, *behind])
 
 
@@ -78,7 +83,7 @@ async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
             while calm < CALM:
                 await asyncio.sleep(PAUSE)
                 now = await _check(services)
-                calm = calm + 1 if now == last and now.difference == now.pending == 0 else 0
+                calm = calm + 1 if now == last and now.quiet else 0
                 last = now
     except TimeoutError:
         raise Unexpected(f"not quiet after {LONGEST_WAIT:.0f} s: {last}") from None

@@ -29,7 +29,6 @@ class Bad:
     """An item that must not get in, and what the program has to say about it."""
 
     item: Item
-    outcome: str
     code: str
 
 
@@ -54,7 +53,7 @@ class Month:
     @cached_property
     def clash(self) -> Bad:
         """A phone that used an id twice: sent after everything else it changes nothing."""
-        return Bad(self.activities[0].item | {"quantity": "7"}, "conflict", "fieldwork.content_conflict")
+        return Bad(self.activities[0].item | {"quantity": "7"}, "fieldwork.content_conflict")
 
     @cached_property
     def overruled(self) -> Work:
@@ -141,15 +140,12 @@ def chunks(items: list[T], size: int = BATCH) -> Iterator[list[T]]:
 def _bad_items(good: Item) -> Iterator[Bad]:
     for number in range(COPIES_OF_BAD):
         item = good | {"id": str(foreign_id(SYSTEM, f"bad/{number}"))}
-        yield Bad(_own(item, "kind", kind="tea_drinking"), "rejected", "fieldwork.unknown_kind")
-        yield Bad(
-            _own(item, "future", **{"from": "2099-01-01T09:00:00+08:00", "to": None}),
-            "rejected",
-            "fieldwork.in_the_future",
-        )
-        yield Bad(_own(item, "nothing", quantity="0"), "rejected", "fieldwork.invalid_item")
-        yield Bad(_own(item, "elsewhere", village="411602001001"), "rejected", "fieldwork.outside_jurisdiction")
-        yield Bad(_own(item, "unknown", village=NEVER_KNOWN), "retryable", "fieldwork.village_unknown_yet")
+        yield Bad(_own(item, "kind", kind="tea_drinking"), "fieldwork.unknown_kind")
+        in_future = {"from": "2099-01-01T09:00:00+08:00", "to": None}
+        yield Bad(_own(item, "future", **in_future), "fieldwork.in_the_future")
+        yield Bad(_own(item, "nothing", quantity="0"), "fieldwork.invalid_item")
+        yield Bad(_own(item, "elsewhere", village="411602001001"), "fieldwork.outside_jurisdiction")
+        yield Bad(_own(item, "unknown", village=NEVER_KNOWN), "fieldwork.village_unknown_yet")
 
 
 def _own(item: Item, fault: str, **wrong: str | None) -> Item:

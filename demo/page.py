@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from demo.clients import Api
+from demo.county import COUNTY
 from demo.month import MONTH
 from shared.security.dev_issuer import issue_token
 
@@ -18,7 +19,7 @@ def page_link(scoring: str, issuer_key: Path, officer: UUID) -> str:
 
 async def _page_link(scoring: str, issuer_key: Path, officer: UUID) -> str:
     token = issue_token(
-        issuer_key, subject="demo-officer", scopes=["scoring:read"], division="411622", officer_id=officer
+        issuer_key, subject="demo-officer", scopes=["scoring:read"], division=COUNTY, officer_id=officer
     )
     async with Api(scoring, token) as api:
         link = await api.post("/v1/me/page-links", {"period": MONTH})

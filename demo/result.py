@@ -59,7 +59,7 @@ async def collect(
 
 
 def decisions() -> Iterator[Json]:
-    """What the demonstration decided in the place of a scheme owner, so that there are points at all (C-08 … C-17)."""
+    """What the demonstration decided in the place of a scheme owner (C-08 … C-17, P-001, I-201)."""
     for document in read_scheme(SCHEME, SCHEMES).values():
         yield from _decided(document.content)
 

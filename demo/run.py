@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -40,15 +39,14 @@ class Addresses:
 
 @dataclass
 class Steps:
-    """Tells of each step as it begins and ends, and keeps how long it took."""
+    """Tells of each step as it begins and ends; why one failed is told by whoever catches the error."""
 
     progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[Callable[[str], None]]:
         """The work of one step; what it yields takes news while it runs."""
-        said, began = [""], time.monotonic()
+        said = [""]
 
         def tell(detail: str) -> None:
             said[0] = detail
@@ -56,16 +54,15 @@ class Steps:
         self.progress(name, "running", "")
         try:
             yield tell
-        except BaseException as error:
-            self.progress(name, "failed", str(error))
+        except Exception:
+            self.progress(name, "failed", "")
             raise
-        self.seconds[name] = round(time.monotonic() - began, 1)
         self.progress(name, "done", said[0])
 
 
-def work_county(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
+def work_county(at: Addresses, progress: Progress) -> Result:
     """Everything from loading to the result. Run again on the same data it changes nothing and reports the same."""
-    return asyncio.run(run(at, progress, scale))
+    return asyncio.run(run(at, progress))
 
 
 async def run(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
@@ -77,7 +74,7 @@ async def run(at: Addresses, progress: Progress, scale: float = 1.0) -> Result:
         month = await _load(steps, operator["personnel"], scale)
         worker = Backend(backend["fieldwork"], month)
         async with asyncio.TaskGroup() as side_by_side:
-            side_by_side.create_task(_work(steps, worker, operator["fieldwork"]))
+            side_by_side.create_task(_work(steps, worker))
             reporting = side_by_side.create_task(_reports(steps, operator["intel"], backend["intel"], month, at))
         async with steps.step("quiet") as tell:
             check = await until_quiet(operator)
@@ -95,8 +92,8 @@ async def _load(steps: Steps, personnel: Api, scale: float) -> Month:
         return await planning
 
 
-async def _work(steps: Steps, worker: Backend, fieldwork: Api) -> None:
-    if await worker.is_done(fieldwork):
+async def _work(steps: Steps, worker: Backend) -> None:
+    if await worker.is_done():
         for name in ("phones", "leaders"):
             steps.progress(name, "done", "the whole month is in already")
         return

@@ -62,6 +62,14 @@ class InTheFuture(Problem):
     title = "时间在将来"
 
 
+class BeforeTheOrder(Problem):
+    """A time at which the station had no order yet."""
+
+    status = 422
+    code = "intel.before_the_order"
+    title = "时间早于派单"
+
+
 class OfficerRequired(Problem):
     """The token belongs to no officer, and the question is about one's own reports."""
 

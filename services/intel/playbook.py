@@ -29,23 +29,20 @@ class Trigger(SchemeModel):
     categories: tuple[str, ...] = ()
 
 
-class EscalationRule(SchemeModel):
-    """When a report must go up, how severe it then is, and which reading of which rule says so."""
+class EscalationRule(Sourced[Trigger]):
+    """When a report must go up, how severe it then is, and which reading of which rule says so; open, it moves none."""
 
     label: str
-    source: str
-    status: Literal["literal", "interpreted"]
-    reading: str | None = None
-    when: Trigger
     severity: str
     colour: str | None = None
     cause: Literal["rule", "repeat", "violence_sign", "uncontrollable"]
 
     def applies(self, kind: str, category: str, signs: Collection[str]) -> bool:
         """True when a report shows what the rule names."""
-        if kind not in self.when.kinds:
+        when = self.value
+        if when is None or kind not in when.kinds:
             return False
-        return category in self.when.categories or any(sign in self.when.signs for sign in signs)
+        return category in when.categories or any(sign in when.signs for sign in signs)
 
 
 class Route(SchemeModel):
@@ -62,7 +59,6 @@ class Deadlines(SchemeModel):
 
     report_hours: Sourced[int]
     accept_hours: Sourced[int]
-    feedback_hours: Sourced[int]
 
 
 class Playbook(SchemeModel):
@@ -78,8 +74,9 @@ class Playbook(SchemeModel):
     @model_validator(mode="after")
     def _rules_name_known_things(self) -> "Playbook":
         for name, rule in self.escalation.items():
-            categories = {code for kind in rule.when.kinds for code in self._kind(name, kind).categories}
-            unknown = (set(rule.when.signs) - self.signs.keys()) | (set(rule.when.categories) - categories)
+            when = rule.value or Trigger(kinds=())
+            categories = {code for kind in when.kinds for code in self._kind(name, kind).categories}
+            unknown = (set(when.signs) - self.signs.keys()) | (set(when.categories) - categories)
             unknown |= {rule.severity} - self.severities.keys()
             if unknown:
                 raise ValueError(f"escalation.{name} names unknown codes: {', '.join(sorted(unknown))}")

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.intel.schemas import (
     Callback,
     CallbackAnswer,
+    DivisionCode,
     EndpointGiven,
     EndpointKept,
     Filed,
@@ -33,7 +34,7 @@ router = APIRouter(prefix="/v1", tags=["intel"])
 Reporter = Annotated[Principal, Depends(requires("intel:report"))]
 Reader = Annotated[Principal, Depends(requires("intel:read"))]
 Operator = Annotated[Principal, Depends(requires("intel:operate"))]
-Division = Annotated[str, Query(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})?$", description="区划代码前缀")]
+Division = Annotated[DivisionCode, Query(description="区划代码前缀")]
 
 
 @router.post("/reports", status_code=201, responses={200: {"model": Filed, "description": "同一上报已收到过"}})
@@ -69,12 +70,13 @@ async def read_report(report_id: UUID, who: Reader, unit: UnitOfWork, request: R
 async def list_own_reports(
     who: Reporter,
     unit: UnitOfWork,
+    request: Request,
     officer: UUID | None = None,
     after: PageCursor = None,
     limit: PageLimit = 100,
 ) -> Page[OwnReport]:
     """What became of one's own reports, each in a sentence (I-307); `officer` for a backend with act-as."""
-    return await Reading(unit).own(who, officer, after, limit)
+    return await Reading(unit).own(who, officer, request.app.state.playbooks, after, limit)
 
 
 @router.get("/stations/{org_id}/orders")

@@ -19,7 +19,7 @@ class IntelSettings(ServiceSettings):
     """`CUNJING_INTEL_…`; lists are separated by commas."""
 
     allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_listed)] = frozenset({"127.0.0.1"})
-    # After the last of these waits the delivery is dead: three and a half days, about what Standard Webhooks advises.
+    # Some 76 hours in all, as Standard Webhooks advises; when the attempt after the last wait fails, the order is dead.
     retry_seconds: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ] = (5, 300, 1800, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)

@@ -62,9 +62,6 @@ report = Table(
 )
 Index("report_waiting", report.c.next_try_at, postgresql_where=report.c.state.in_(WAITING))
 Index("report_village", report.c.village, report.c.reported_at, report.c.report_id)
-Index("report_station", report.c.station, report.c.reported_at)
-# One matter is one report however often its activities say "failed" (C-49).
-Index("report_of_activity_matter", report.c.matter_id, unique=True, postgresql_where=report.c.source == "activity")
 
 station_order = Table(
     "station_order",
@@ -101,7 +98,7 @@ callback = Table(
     metadata,
     Column("org_id", Uuid, primary_key=True),
     Column("webhook_id", Text, primary_key=True),
-    Column("order_id", Uuid, nullable=False, index=True),
+    Column("order_id", Uuid, nullable=False),
     Column("event", Text, nullable=False),
     Column("body_hash", LargeBinary, nullable=False),
     Column("handler_name", LargeBinary),

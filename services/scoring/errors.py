@@ -43,6 +43,17 @@ class PageLinkExpired(Problem):
     title = "打印链接已过期"
 
 
+class SchemeUnusable(Problem):
+    """The scheme's files have faults; nothing is computed by them until they are mended."""
+
+    status = 503
+    code = "scoring.scheme_unusable"
+    title = "考核方案文件有误"
+
+    def __init__(self) -> None:
+        super().__init__("请管理员用 cunjing schemes check 查明并改正,再重启本服务")
+
+
 class SchemeUnknown(Problem):
     """No rubric of this name is in use here."""
 

@@ -6,21 +6,16 @@ No handler needs another topic: what is said of an entry nobody recorded yet wai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
 
-from services.scoring.repository.ledger import Recorded, Said, Source, record, say
-from services.scoring.repository.marks import (
-    change_assignments,
-    mark_everybody,
-    mark_officers,
-    officers_of_areas,
-    officers_of_assignments,
-)
+from services.scoring.service.marking import before_reassigning, score_anew, score_areas_anew, score_everybody_anew
+from services.scoring.service.recording import Recorded, Said, Source, State, record, record_groups, say
 from shared.clock import shanghai_day
-from shared.contracts.base import FactData
+from shared.contracts.base import FactData, Period
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import (
     ActivityRecordedV1,
@@ -43,9 +38,9 @@ Facts = Sequence[Fact[Any]]
 
 async def on_activity_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Activities and the verdicts on them; of several verdicts the last one holds (A-201, A-208)."""
-    await record(unit.connection, "activity", map(_activity, _only(facts, ActivityRecordedV1)))
+    await record(unit, "activity", map(_activity, _only(facts, ActivityRecordedV1)))
     verdicts = _only(facts, ActivityVerifiedV1, ActivityRejectedV1)
-    await say(unit.connection, "activity", "judged", map(_verdict, verdicts))
+    await say(unit, "activity", "judged", map(_verdict, verdicts))
     return ()
 
 
@@ -68,9 +63,9 @@ async def on_report_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """A report, what its receiver said last, how it ended."""
     await _record(facts, unit, "report", ReportFiledV1, _report)
     acknowledged = (_said(fact, fact.data.report_id) for fact in _only(facts, ReportAcknowledgedV1))
-    await say(unit.connection, "report", "judged", acknowledged)
+    await say(unit, "report", "judged", acknowledged)
     closed = (_said(fact, fact.data.report_id) for fact in _only(facts, ReportClosedV1))
-    await say(unit.connection, "report", "closed", closed)
+    await say(unit, "report", "closed", closed)
     return ()
 
 
@@ -82,32 +77,31 @@ async def on_record_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
 
 async def on_group_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Groups of a village (S-104, S-105). They belong to the ledger: a sheet shows them as facts behind a point."""
-    await _record(facts, unit, "group", GroupV1, _group)
+    await record_groups(unit, map(_group, facts), map(_state, facts))
     return ()
 
 
 async def on_assignment_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Who is where: concerns those who held the posts before and those who hold them now."""
-    await change_assignments(unit.connection)
-    before = await officers_of_assignments(unit.connection, {fact.stream_key for fact in facts})
+    before = await before_reassigning(unit, {fact.stream_key for fact in facts})
     refused = await _KNOWN[AssignmentV1.TOPIC](facts, unit)
-    await mark_officers(unit.connection, before | {fact.data.officer_id for fact in facts})
+    await score_anew(unit, before | {fact.data.officer_id for fact in facts})
     return refused
 
 
 async def on_area_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Which villages an area holds: concerns everybody assigned to it."""
-    await change_assignments(unit.connection)
+    await before_reassigning(unit)
     refused = await _KNOWN[AreaV1.TOPIC](facts, unit)
-    await mark_officers(unit.connection, await officers_of_areas(unit.connection, {fact.stream_key for fact in facts}))
+    await score_areas_anew(unit, {fact.stream_key for fact in facts})
     return refused
 
 
 async def on_binding_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Which jurisdiction is scored by which scheme (C-45): rare, and may concern anybody."""
-    await change_assignments(unit.connection)
+    await before_reassigning(unit)
     refused = await _KNOWN[SchemeBindingV1.TOPIC](facts, unit)
-    await mark_everybody(unit.connection)
+    await score_everybody_anew(unit)
     return refused
 
 
@@ -135,7 +129,7 @@ def _only(facts: Facts, *kinds: type[FactData]) -> Iterator[Fact[Any]]:
 async def _record(
     facts: Facts, unit: Unit, source: Source, kind: type[FactData], row: Callable[[Fact[Any]], Recorded]
 ) -> None:
-    await record(unit.connection, source, map(row, _only(facts, kind)))
+    await record(unit, source, map(row, _only(facts, kind)))
 
 
 def _number(fact: Fact[Any]) -> int:
@@ -158,8 +152,10 @@ def _activity(fact: Fact[Any]) -> Recorded:
         "details": data.details,
     }
     day = shanghai_day(data.since)
+    # A dispute without a code is a matter of its own: under its own id intel reports it when it stays unsettled (C-49).
+    matter = data.matter_id or (data.activity_id if data.kind == "dispute" else None)
     text = orjson.dumps(body).decode()
-    return Recorded(data.activity_id, _number(fact), data.done_by, data.village, day, None, data.matter_id, text)
+    return Recorded(data.activity_id, _number(fact), data.done_by, data.village, day, None, matter, text)
 
 
 def _verdict(fact: Fact[Any]) -> Said:
@@ -214,8 +210,8 @@ def _finding(fact: Fact[Any]) -> Recorded:
 
 def _certificate(fact: Fact[Any]) -> Recorded:
     data: NothingCertifiedV1 = fact.data
-    month = data.month
-    return Recorded(data.certificate_id, _number(fact), None, data.village, month.since, month.until, None, _body(fact))
+    first, last = _days(data.month)
+    return Recorded(data.certificate_id, _number(fact), None, data.village, first, last, None, _body(fact))
 
 
 def _report(fact: Fact[Any]) -> Recorded:
@@ -233,5 +229,14 @@ def _conduct(fact: Fact[Any]) -> Recorded:
 
 def _group(fact: Fact[Any]) -> Recorded:
     data: GroupV1 = fact.data
-    valid = data.valid
-    return Recorded(data.group_id, _number(fact), None, data.village, valid.since, valid.until, None, _body(fact))
+    first, last = _days(data.valid)
+    return Recorded(data.group_id, _number(fact), None, data.village, first, last, None, _body(fact))
+
+
+def _state(fact: Fact[Any]) -> State:
+    data: GroupV1 = fact.data
+    return State(data.group_id, shanghai_day(fact.time), _number(fact), data.state, fact.id)
+
+
+def _days(period: Period) -> tuple[date, date]:
+    return period.since, period.until or date.max

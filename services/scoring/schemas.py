@@ -187,7 +187,7 @@ class Rank(BaseModel):
 
 
 class Scoreboard(Page[Rank]):
-    """A page of a ranking; `pending` officers have facts not yet in it. While anything is open there are no grades."""
+    """A page of a ranking; `pending` of its officers have facts not yet in it. While anything is open: no grades."""
 
     scheme: SchemeView
     period: PeriodView

@@ -40,9 +40,30 @@ Index(
     ledger_entry.c.day,
     postgresql_where=text("officer_id IS NULL"),
 )
-Index("ledger_entry_matter", ledger_entry.c.matter_id, postgresql_where=ledger_entry.c.matter_id.is_not(None))
+_of_matter = ledger_entry.c.matter_id.is_not(None)
+Index("ledger_entry_matter", ledger_entry.c.matter_id, postgresql_where=_of_matter)
+Index("ledger_entry_matters_of", ledger_entry.c.village, ledger_entry.c.day, postgresql_where=_of_matter)
+
+# What state a group was told to be in, by the day it was told: the ledger entry itself keeps only the last one.
+group_state = Table(
+    "group_state",
+    metadata,
+    Column("group_id", Uuid, primary_key=True),
+    Column("told_on", Date, primary_key=True),
+    Column("rev", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fact", Uuid, nullable=False),
+)
 
 opened_month = Table("opened_month", metadata, Column("month", Date, primary_key=True))
+
+# The version everybody was last scored anew for; empty while the scheme's files cannot be used.
+seen_version = Table(
+    "seen_version",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+)
 
 # One row per officer, so that two recomputes of one officer exclude each other; `since` to `until` are the days whose
 # evidence changed.

@@ -49,6 +49,7 @@ def _outbox() -> None:
         "outbox_epoch",
         sa.Column("single", sa.Boolean, sa.CheckConstraint("single"), primary_key=True, server_default=sa.text("true")),
         sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Column("origin", sa.Text),
     )
     op.execute("INSERT INTO outbox_epoch (number) VALUES (0)")
 

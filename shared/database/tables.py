@@ -66,6 +66,8 @@ def _outbox(metadata: MetaData) -> None:
         metadata,
         Column("single", Boolean, CheckConstraint("single"), primary_key=True, server_default=text("true")),
         Column("number", BigInteger, nullable=False),
+        # Which database this is; another one than at the last start is a restored or promoted copy.
+        Column("origin", Text),
     )
 
 

@@ -14,6 +14,7 @@ from shared.database.migrate import require_schema
 from shared.database.unit import Database
 from shared.messaging.backlog import Backlog, require_room
 from shared.messaging.flow import router as flow_router
+from shared.messaging.outbox_care import follow_origin
 from shared.messaging.readiness import readiness
 from shared.settings import ServiceSettings
 from shared.web.api import create_api
@@ -34,6 +35,8 @@ def service_api(
     async def background() -> AsyncIterator[None]:
         async with database.engine.connect() as connection:
             await require_schema(connection, settings.service, versions)
+        async with database.unit() as unit:
+            await follow_origin(unit.connection)
         watching = asyncio.create_task(backlog.watch())
         yield
         watching.cancel()

@@ -26,7 +26,8 @@ from shared.messaging.client import consumer as new_consumer
 from shared.messaging.handling import Refused, Subscription
 from shared.messaging.incoming import Incoming, read
 from shared.messaging.ownership import Ownership, OwnershipLost
-from shared.messaging.progress import Progress
+from shared.messaging.progress import Progress, Pulse
+from shared.messaging.replaced import LogReplaced, is_strange
 from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
 from shared.observability.metrics import DEAD_LETTERS_KEPT, HELD_FACTS, HELD_STREAMS
@@ -41,6 +42,8 @@ MAX_HELD = 100_000
 """More than anybody could look through: a topic with more facts held waits on the broker until they are mended."""
 LOOK_AT_HELD = 5.0
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
+HANGS_AFTER = 60.0
+"""Twice what any statement may take."""
 
 
 class Fenced(OwnershipLost):
@@ -73,23 +76,32 @@ class Consumer:
         self._kafka = new_consumer(bootstrap, service)
         self._ownership = Ownership(connection, tuple(sorted(topics)), PARTITIONS)
         self._positions: dict[TopicPartition, int] = {}
+        self._unproven: set[TopicPartition] = set()
+        self._seen: set[str] = set()
         self._waiting: set[str] = set()
+        self._pulse = Pulse(HANGS_AFTER)
         self._reviewed = self._looked = 0.0
         self.progress = Progress(service, self._kafka)
 
     async def run(self) -> None:
-        """Consume for ever; raises when ownership, connection or offsets cannot be trusted."""
+        """Consume for ever; raises when ownership, connection, offsets or log cannot be trusted, or anything hangs."""
+        await self._pulse.guard(self._run())
+
+    async def _run(self) -> None:
         await self._kafka.start()
         self._assign_all()
         await self._ownership.announce()
         backoff = FIRST_BACKOFF
         while True:
+            self._pulse.beat()
             await self._review_when_due()
             try:
                 await self._poll()
                 backoff = FIRST_BACKOFF
-            except (NoOffsetForPartitionError, OffsetOutOfRangeError):
-                raise  # the log does not have what we need next: never skip silently
+            except OffsetOutOfRangeError as error:
+                self._begin_at_positions(error)
+            except NoOffsetForPartitionError:
+                raise
             except (DBAPIError, KafkaError) as error:
                 if not self._may_retry(error):
                     raise
@@ -109,16 +121,29 @@ class Consumer:
     async def _review_when_due(self) -> None:
         if time.monotonic() - self._reviewed < REVIEW:
             return
+        self._require_logs()
         for topic, number in await self._ownership.surplus():
             partition = TopicPartition(topic, number)
             self._kafka.pause(partition)
             del self._positions[partition]
+            self._unproven.discard(partition)
             await self._ownership.release(topic, number)
         await self._start_at_stored_offsets(await self._ownership.take())
         self._reviewed = time.monotonic()
         if self._reviewed - self._looked > LOOK_AT_HELD:
             await self._look_at_held()
         self.progress.report({p: at for p, at in self._positions.items() if p.topic not in self._waiting})
+
+    def _require_logs(self) -> None:
+        """A topic that was there must not go, for one of the same name may come in its place; nor may a log shrink."""
+        there = {topic for topic in self._topics if self._kafka.partitions_for_topic(topic)}
+        if gone := self._seen - there:
+            raise LogReplaced(f"the broker has no topic {', '.join(sorted(gone))} any more")
+        self._seen = there
+        for (topic, number), position in self._positions.items():
+            end = self._kafka.highwater(TopicPartition(topic, number))
+            if end is not None and end < position:
+                raise LogReplaced(f"{topic}/{number} ends at {end}, before our offset {position}")
 
     async def _start_at_stored_offsets(self, taken: Sequence[tuple[str, int]]) -> None:
         """Read the offsets in a statement after the lock was taken, then seek and resume."""
@@ -129,7 +154,9 @@ class Consumer:
             for number in numbers:
                 partition = TopicPartition(topic, number)
                 self._positions[partition] = stored.get(number, 0)
-                self._kafka.seek(partition, self._positions[partition])
+                if self._positions[partition]:
+                    self._unproven.add(partition)
+                self._seek(partition)
                 if topic not in self._waiting:
                     self._kafka.resume(partition)
 
@@ -157,10 +184,44 @@ class Consumer:
         by_topic: dict[str, list[ConsumerRecord]] = defaultdict(list)
         for partition, records in polled.items():
             if partition in self._positions:
-                by_topic[partition.topic] += records
+                by_topic[partition.topic] += await self._proven(partition, records)
         for topic, records in by_topic.items():
             types = self._topics[topic].types
             await self._apply(topic, [read(record, types) for record in records])
+
+    async def _proven(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        """The records from our position on, after a look at the one before it, which we must have read."""
+        if partition not in self._unproven:
+            return records
+        before = [record for record in records if record.offset < self._positions[partition]]
+        if before and await self._is_strange(before[0]):
+            return await self._not_our_log(partition)
+        self._unproven.discard(partition)
+        return records[len(before) :]
+
+    async def _is_strange(self, record: ConsumerRecord) -> bool:
+        subscription = self._topics[record.topic]
+        incoming = read(record, subscription.types)
+        if incoming.stream_key is None:
+            return False
+        async with self._connection.begin():
+            known = await state.cursors(self._connection, record.topic, [incoming.stream_key])
+        return is_strange(incoming, known.get(incoming.stream_key), compacted=subscription.compacted)
+
+    async def _not_our_log(self, partition: TopicPartition) -> list[ConsumerRecord]:
+        """A stream topic ends the process; reference data is read anew, for older states of it do no harm."""
+        topic, number = partition
+        at = self._positions[partition]
+        if not self._topics[topic].compacted:
+            raise LogReplaced(f"{topic}/{number}: the record before {at} was never read: was the topic recreated?")
+        log.error("consumer.log_replaced", topic=topic, partition=number, help="read again from its beginning")
+        async with self._connection.begin():
+            await self._fence(topic, [number])
+            await state.save_offsets(self._connection, topic, {number: 0})
+        self._positions[partition] = 0
+        self._unproven.discard(partition)
+        self._seek(partition)
+        return []
 
     async def _apply(self, topic: str, batch: Sequence[Incoming]) -> None:
         """One transaction for the batch; on an unexpected error halves of it, down to the fact that causes it."""
@@ -179,6 +240,7 @@ class Consumer:
 
     async def _commit(self, topic: str, batch: Sequence[Incoming], broken: Broken) -> None:
         """Apply the batch in one transaction; facts the handler refuses are put aside and the rest applied again."""
+        self._pulse.beat()
         try:
             async with unit_on(self._connection, self._clock()) as unit:
                 after, done = await self._write(unit, topic, batch, broken)
@@ -213,8 +275,20 @@ class Consumer:
         return (sort_reference if self._topics[topic].compacted else sort_stream)(batch, known, broken)
 
     def _seek_back(self) -> None:
-        for partition, position in self._positions.items():
-            self._kafka.seek(partition, position)
+        for partition in self._positions:
+            self._seek(partition)
+
+    def _seek(self, partition: TopicPartition) -> None:
+        """To our position, or to the record before it while that has to be looked at."""
+        self._kafka.seek(partition, self._positions[partition] - (partition in self._unproven))
+
+    def _begin_at_positions(self, error: OffsetOutOfRangeError) -> None:
+        """The record before our position may be gone, it had its time; what we need next must be there."""
+        (gone,) = error.args
+        if not self._unproven.issuperset(gone):
+            raise error
+        self._unproven -= set(gone)
+        self._seek_back()
 
     def _may_retry(self, error: Exception) -> bool:
         """Transient, and the connection with its locks is still the same one."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.registry import COMPACTED
+
+log = structlog.get_logger(__name__)
 
 KEPT_FOR = timedelta(days=14)
 """How long published rows stay for `cunjing outbox republish`."""
@@ -65,7 +68,36 @@ _REPUBLISH = text(
       AND published_at IS NOT NULL
     """
 )
-_NEW_EPOCH = text("UPDATE outbox_epoch SET number = number + 1 RETURNING number")
+# Cluster, timeline, database, table: a backup put back, a copy and a promoted standby each differ in one of them.
+_HERE = """
+    (SELECT concat_ws('/', c.system_identifier, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), d.oid,
+                      CAST(CAST('outbox_epoch' AS regclass) AS oid))
+     FROM pg_control_system() c, pg_database d WHERE d.datname = current_database())
+"""
+# By the clock, in steps of five minutes: above what any history after this backup can have reached, be it a second
+# restore of the same backup or one timeline more.
+_RAISED = """
+    GREATEST(number + 1, CAST(EXTRACT(epoch FROM clock_timestamp() - TIMESTAMPTZ '2026-01-01 00:00Z') AS bigint) / 300)
+"""
+_NEW_EPOCH = text(f"UPDATE outbox_epoch SET number = {_RAISED}, origin = {_HERE} RETURNING number")  # noqa: S608
+_FOLLOW = text(
+    f"""
+    UPDATE outbox_epoch SET number = CASE WHEN origin IS NULL THEN number ELSE {_RAISED} END, origin = {_HERE}
+    WHERE origin IS DISTINCT FROM {_HERE} RETURNING number, old.origin
+    """  # noqa: S608  # our own text
+)
+# Readers may have states of reference streams that this database has forgotten. It is the one that knows.
+_HEADS_OF_THE_EPOCH = text(
+    """
+    UPDATE outbox o
+    SET published_at = NULL,
+        epoch = e.number + ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
+    FROM outbox_stream s, outbox_epoch e
+    WHERE s.topic = ANY(CAST(:compacted AS text[])) AND o.topic = s.topic AND o.stream_key = s.stream_key
+      AND o.sequence = s.last_seq
+    """
+)
+_TAKE_YOUR_TIME = text("SET LOCAL statement_timeout = 0")
 
 
 async def remove_old(connection: AsyncConnection, after: int) -> int:
@@ -111,4 +143,24 @@ async def republish(connection: AsyncConnection, topic: str, key: str | None, fi
 
 async def new_epoch(connection: AsyncConnection) -> int:
     """After the database was restored from a backup: what follows is another history, and readers shall see it."""
-    return int((await connection.execute(_NEW_EPOCH)).scalar_one())
+    number = int((await connection.execute(_NEW_EPOCH)).scalar_one())
+    await _send_heads_in_it(connection)
+    return number
+
+
+async def follow_origin(connection: AsyncConnection) -> None:
+    """Begin a new epoch when this database is not the one that published last: restored, copied or failed over.
+
+    Not seen is a disk that was put back as a whole (a snapshot of a machine): there `new_epoch` is for people.
+    """
+    await connection.execute(_TAKE_YOUR_TIME)
+    moved = (await connection.execute(_FOLLOW)).one_or_none()
+    if moved and moved.origin:
+        log.warning("outbox.new_epoch", number=moved.number, help="the database is another one than before: restored?")
+        await _send_heads_in_it(connection)
+
+
+async def _send_heads_in_it(connection: AsyncConnection) -> None:
+    """Have every last state of a reference stream sent as one of the new epoch."""
+    await connection.execute(_TAKE_YOUR_TIME)
+    await connection.execute(_HEADS_OF_THE_EPOCH, {"compacted": sorted(COMPACTED)})

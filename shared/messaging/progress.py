@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -23,10 +23,43 @@ from shared.observability.metrics import (
 
 HINT_EVERY, HINT_TIMEOUT = 5.0, 3.0
 STUCK_AFTER = 60.0
+LOOK_EVERY = 1.0
+
+T = TypeVar("T")
 
 
 class Stuck(RuntimeError):
     """There is something to consume and nothing has moved for a minute: the process must exit."""
+
+
+class Hangs(RuntimeError):
+    """A call has not returned for so long that it never will: the process must exit."""
+
+
+class Pulse:
+    """Notices that work hangs, also in a call that no time-out of the server can end: the answer was lost."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        """The work goes on."""
+        self._last = time.monotonic()
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work; raise Hangs after `most` seconds without a beat and leave it where it hangs."""
+        self.beat()
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait([task], timeout=LOOK_EVERY))[0]:
+                if time.monotonic() - self._last > self._most:
+                    raise Hangs(f"no step for {self._most:.0f} s")
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        return task.result()
 
 
 class Goal(NamedTuple):
@@ -56,7 +89,9 @@ class Progress:
         DEAD_LETTERS.labels(self._service, topic).inc(len(done.dead))
 
     def report(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Publish the lag of every topic; raise Stuck when there is lag and no progress."""
+        """Publish the lag of every topic; raise Stuck when nothing moves though there is lag, or nothing can."""
+        if self._kafka._fetcher.error_future.done():  # the library tells nobody, and polls stay empty for ever
+            raise Stuck("the Kafka client has stopped fetching")
         now = time.monotonic()
         lag: dict[str, int] = dict.fromkeys((partition.topic for partition in positions), 0)
         behind: dict[str, float] = dict.fromkeys(lag, 0.0)

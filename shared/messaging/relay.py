@@ -19,6 +19,7 @@ from shared.clock import SHANGHAI, system_clock
 from shared.contracts.envelope import headers
 from shared.messaging.client import producer as new_producer
 from shared.messaging.outbox_care import remove_old, send_heads_again
+from shared.messaging.progress import Pulse
 from shared.observability.metrics import FACTS_PUBLISHED, OUTBOX_AGE_SECONDS, OUTBOX_DEPTH
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ HEADS_AT = 2
 """The hour of the night, Asia/Shanghai, at which the last states of reference streams are sent once more."""
 # The server ends a silent session after 10 seconds, and with it our lock.
 PING = 2.0
+HANGS_AFTER = 40.0
+"""Longer than ACK_TIMEOUT and than any statement may take; with it a relay ends within 45 seconds, whatever hangs."""
 
 _LOCK = text("SELECT pg_try_advisory_lock(hashtext('cunjing.relay'))")
 _PING = text("SELECT 1")
@@ -102,11 +105,16 @@ class Relay:
         self._bound = Bound()
         self._removed_to = 0
         self._heads_sent_on = date.min
+        self._pulse = Pulse(HANGS_AFTER)
 
     async def run(self) -> None:
-        """Wait for the lock, then send for ever; any failure to send raises RelayFailed."""
+        """Wait for the lock, then send for ever; raises RelayFailed when sending fails, Hangs when anything hangs."""
+        await self._pulse.guard(self._run())
+
+    async def _run(self) -> None:
         await self._connection.execution_options(isolation_level="AUTOCOMMIT")
         while not (await self._connection.execute(_LOCK)).scalar_one():
+            self._pulse.beat()
             await asyncio.sleep(IDLE_PAUSE)
         log.info("relay.owner")
         producer = new_producer(self._bootstrap, self._service)
@@ -116,6 +124,7 @@ class Relay:
     async def _send_for_ever(self, producer: AIOKafkaProducer) -> None:
         housekeeping_at = busy_until = 0.0
         while True:
+            self._pulse.beat()
             sent = await self.send_batch(producer)
             now = asyncio.get_running_loop().time()
             if sent:
@@ -154,6 +163,7 @@ class Relay:
         give_up_at = asyncio.get_running_loop().time() + ACK_TIMEOUT
         while not (await asyncio.wait([handing], timeout=PING))[0]:
             await self._connection.execute(_PING)
+            self._pulse.beat()
             if asyncio.get_running_loop().time() > give_up_at:
                 break
         if handing.cancel():

@@ -27,6 +27,8 @@ from shared.database.migrate import SchemaProblem, require_schema
 from shared.database.unit import Database, Unit
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Handler, Subscription, subscriptions
+from shared.messaging.outbox_care import follow_origin
+from shared.messaging.progress import Hangs, Pulse
 from shared.messaging.readiness import broker_answers, readiness
 from shared.messaging.relay import Relay
 from shared.messaging.topics import check_topics
@@ -37,6 +39,7 @@ from shared.web.api import create_api
 log = structlog.get_logger(__name__)
 
 EXIT = 70
+STARTS_WITHIN = 40.0
 RETRY_PAUSE = 0.5
 BUSY_PAUSE, STAYS_BUSY = 0.02, 1.0
 MAX_LAG = 50_000
@@ -84,11 +87,12 @@ class Worker:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""
         configure_logging(self.settings.service, self.settings.log_level)
-        await self._require_schema()
-        await check_topics(
-            self.settings.kafka_bootstrap_servers, {*self.handlers, *published_by(self.settings.service)}
-        )
-        parts = {asyncio.create_task(run, name=name) for name, run in (await self._parts()).items()}
+        try:
+            coroutines = await Pulse(STARTS_WITHIN).guard(self._start())
+        except Hangs as error:
+            log.error("worker.cannot_start", error=str(error))
+            _exit()
+        parts = {asyncio.create_task(run, name=name) for name, run in coroutines.items()}
         stopped = asyncio.create_task(_stop_signal(), name="stop")
         done, _ = await asyncio.wait({*parts, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopped}:
@@ -96,6 +100,15 @@ class Worker:
             _exit()
         log.info("worker.stopped")
         os._exit(0)  # locks and transactions end with the session; nothing here needs a farewell
+
+    async def _start(self) -> dict[str, Coroutine[Any, Any, None]]:
+        await self._require_schema()
+        async with self.database.unit() as unit:
+            await follow_origin(unit.connection)
+        await check_topics(
+            self.settings.kafka_bootstrap_servers, {*self.handlers, *published_by(self.settings.service)}
+        )
+        return await self._parts()
 
     async def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         bootstrap = self.settings.kafka_bootstrap_servers

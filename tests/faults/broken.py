@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.unit import unit_on
-from shared.messaging import state
+from shared.messaging import sorting, state
 from shared.messaging.client import producer as new_producer
 from shared.messaging.consumer import Consumer
 from shared.messaging.incoming import Incoming
 from shared.messaging.relay import BATCH, BUSY_PAUSE, Relay
-from shared.messaging.sorting import Broken, Sorted
+from shared.messaging.sorting import Broken, Cursor, Sorted
+
+if TYPE_CHECKING:
+    from services.fieldwork.repository.changes import Change
 
 _AFTER_LAST = text(
     """
@@ -102,6 +107,102 @@ class ConsumerThatCommitsFirst(Consumer):
         return None
 
 
+class ConsumerThatGoesOn(Consumer):
+    """Puts a poisoned fact aside and goes on with its stream."""
+
+    async def _sort(self, topic: str, batch: Sequence[Incoming], broken: Broken) -> Sorted:
+        done = Sorted()
+        for incoming in batch:
+            reason = incoming.wrong or broken.get((incoming.partition, incoming.offset))
+            if reason:
+                done.dead.append((incoming, reason))
+            else:
+                done.apply.append(incoming)
+            if incoming.place and incoming.stream_key:
+                place = incoming.place
+                done.cursors[incoming.stream_key] = Cursor(place.sequence, place.id, place.epoch)
+        return done
+
+
+class ConsumerWithoutContinuity(Consumer):
+    """Takes whatever comes next for the next fact."""
+
+    async def run(self) -> None:
+        sorting.discontinuity = lambda place, cursor: None
+        await super().run()
+
+
+_NUMBERED_BY_ID = text(
+    """
+    INSERT INTO change (county, position, village, item_type, item_id, what, verdict_id, classification, at)
+    SELECT left(village, 6), nextval('change_id'), village, 'activity', id, 'recorded', NULL, 'internal', :now
+    FROM unnest(CAST(:villages AS text[]), CAST(:ids AS uuid[])) AS given(village, id)
+    """
+)
+_AFTER_TIME = text("SELECT item_id, at FROM change WHERE county = :county AND at > :after ORDER BY at LIMIT 20")
+
+
+async def append_by_id(connection: AsyncConnection, changes: Sequence[Change], now: datetime) -> None:
+    """Numbers a feed by the order of the inserts and not of the commits."""
+    columns = {"villages": [one.village for one in changes], "ids": [one.item_id for one in changes]}
+    await connection.execute(_NUMBERED_BY_ID, {**columns, "now": now})
+
+
+async def read_by_time(connection: AsyncConnection, county: str, seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Reads a feed on from the time of the last change seen."""
+    after = seen[-1]["at"] if seen else datetime.min.replace(tzinfo=UTC)
+    rows = await connection.execute(_AFTER_TIME, {"county": county, "after": after})
+    return [dict(row._mapping) for row in rows]
+
+
+class ConsumerThatTrustsTheLog(Consumer):
+    """Reads on from its offsets, whatever stands before them."""
+
+    async def _proven(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        self._unproven.discard(partition)
+        return [record for record in records if record.offset >= self._positions[partition]]
+
+
+class ConsumerThatResets(ConsumerThatTrustsTheLog):
+    """Goes on at the end of the log when its own place is not there any more, as clients do unless told otherwise."""
+
+    async def run(self) -> None:
+        self._kafka._auto_offset_reset = "latest"
+        await super().run()
+
+
+class ConsumerWithoutPatience(Consumer):
+    """Takes every error for the fault of a fact."""
+
+    def _may_retry(self, error: Exception) -> bool:
+        return False
+
+
+class ConsumerThatStopsFetching(Consumer):
+    """Its client stops fetching when the broker goes away: a fault of the library that no call tells."""
+
+    async def run(self) -> None:
+        stopping = asyncio.create_task(self._stop_fetching())
+        await super().run()
+        stopping.cancel()
+
+    async def _stop_fetching(self) -> None:
+        while not self._positions:
+            await asyncio.sleep(BUSY_PAUSE)
+        client = self._kafka._client
+        while all(connection.connected() for connection in client._conns.values()):
+            await asyncio.sleep(BUSY_PAUSE)
+        self._kafka._fetcher._fetch_task.cancel()
+
+
+class ConsumerThatNobodyWatches(ConsumerThatStopsFetching):
+    """The same, and nobody looks whether it still fetches."""
+
+    async def run(self) -> None:
+        self.progress.report = lambda positions: None  # type: ignore[method-assign]
+        await super().run()
+
+
 RELAYS: dict[str, type[Relay]] = {
     "last id": RelayByLastId,
     "shares": RelayThatShares,
@@ -110,4 +211,11 @@ RELAYS: dict[str, type[Relay]] = {
 CONSUMERS: dict[str, type[Any]] = {
     "no cursors": ConsumerWithoutCursors,
     "commits first": ConsumerThatCommitsFirst,
+    "goes on past poison": ConsumerThatGoesOn,
+    "no continuity": ConsumerWithoutContinuity,
+    "trusts the log": ConsumerThatTrustsTheLog,
+    "resets": ConsumerThatResets,
+    "no patience": ConsumerWithoutPatience,
+    "stops fetching": ConsumerThatStopsFetching,
+    "nobody watches": ConsumerThatNobodyWatches,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from shared.database.unit import Database
 from shared.devstack.kafka import KafkaBroker
 from shared.messaging.topics import ensure_topics
 from tests.faults.ledger import Lane, LaneAddress, create_tables
+from tests.faults.servers import SpareBroker, SparePostgres
 
 LONG = os.environ.get("CUNJING_FAULTS") == "long"
 TABLE = Path(__file__).parents[2] / "docs" / "promises.md"
 
 MakeLane = Callable[..., Awaitable[Lane]]
+MakeReader = Callable[[Lane], Awaitable[Lane]]
 Keep = Callable[..., None]
 
 _kept: list[tuple[int, str, str, str, str]] = []
@@ -59,20 +62,44 @@ def table() -> Iterator[None]:
     )
 
 
+@pytest.fixture(scope="session")
+def spare_broker(stack_folder: Path) -> Iterator[SpareBroker]:
+    """A broker that may be stopped, bounced and reached through a proxy; whoever stops it starts it again."""
+    broker = SpareBroker(stack_folder / "spare-kafka")
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
+
+
+@pytest.fixture(scope="session")
+def spare_postgres(stack_folder: Path) -> Iterator[SparePostgres]:
+    """A server that may be stopped; whoever stops it starts it again."""
+    server = SparePostgres(stack_folder / "spare-postgres")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.delete()
+
+
 @pytest.fixture
 async def make_lane(kafka: KafkaBroker, make_database: Callable[[], str]) -> AsyncIterator[MakeLane]:
     """Makes a lane on a topic of its own, with two empty databases."""
     opened: list[Database] = []
 
-    async def make(*, compacted: bool = False) -> Lane:
+    async def make(
+        *, compacted: bool = False, broker: KafkaBroker = kafka, database: Callable[[], str] = make_database
+    ) -> Lane:
         topic = f"faults.{uuid.uuid4().hex[:12]}"
-        await ensure_topics(kafka.bootstrap_servers, 1, [topic], [topic] if compacted else [])
-        out, read = make_database(), make_database()
+        await ensure_topics(broker.bootstrap_servers, 1, [topic], [topic] if compacted else [])
+        out, read = database(), database()
         for url in (out, read):
             await create_tables(url)
         publisher, reader = Database(out), Database(read)
         opened.extend((publisher, reader))
-        return Lane(LaneAddress(topic, kafka.bootstrap_servers, out, read, compacted), publisher, reader)
+        return Lane(LaneAddress(topic, broker.bootstrap_servers, out, read, compacted), publisher, reader)
 
     yield make
     for database in opened:
@@ -83,3 +110,19 @@ async def make_lane(kafka: KafkaBroker, make_database: Callable[[], str]) -> Asy
 async def lane(make_lane: MakeLane) -> Lane:
     """A lane of its own."""
     return await make_lane()
+
+
+@pytest.fixture
+async def with_new_reader(make_database: Callable[[], str]) -> AsyncIterator[MakeReader]:
+    """Gives a lane a reader that has read nothing yet."""
+    opened: list[Database] = []
+
+    async def make(lane: Lane) -> Lane:
+        url = make_database()
+        await create_tables(url)
+        opened.append(Database(url))
+        return Lane(replace(lane.address, reader=url), lane.publisher, opened[-1])
+
+    yield make
+    for database in opened:
+        await database.close()

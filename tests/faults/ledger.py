@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from shared.database.tables import shared_tables
 from shared.database.unit import Database, Unit
 from shared.ids import new_id
 from shared.messaging.handling import Handler, Refused, Subscription
+from shared.messaging.lag import lag_of
 
 _NAMES = UUID("6f6d1c5e-6a40-4a1c-8a5f-0a4b6f6e1f10")
 
@@ -57,8 +59,8 @@ def officers(count: int = 40) -> list[UUID]:
     return [uuid5(_NAMES, str(n)) for n in range(count)]
 
 
-def apply(worker: str) -> Handler:
-    """A handler that writes every fact to the ledger under this worker's name."""
+def apply(worker: str, refused: str | None = None) -> Handler:
+    """A handler that writes every fact to the ledger under this worker's name; facts for that reason it refuses."""
 
     async def handler(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
         columns = {
@@ -68,9 +70,24 @@ def apply(worker: str) -> Handler:
             "epochs": [fact.epoch for fact in facts],
         }
         await unit.connection.execute(_WRITE, {**columns, "worker": worker})
-        return ()
+        return [Refused(fact, "a rule is broken") for fact in facts if fact.data.reason == refused]
 
     return handler
+
+
+_FAILURES = [text(f"DO $$ BEGIN RAISE SQLSTATE '{code}'; END $$") for code in ("40P01", "40001")]
+
+
+def shaky(handler: Handler, share: float) -> Handler:
+    """The same handler; that share of its batches ends, after the work, in a deadlock or a serialisation failure."""
+
+    async def shaken(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
+        refused = await handler(facts, unit)
+        if random.random() < share:
+            await unit.connection.execute(random.choice(_FAILURES))
+        return refused
+
+    return shaken
 
 
 @functools.cache
@@ -142,9 +159,9 @@ class Lane:
             unit.outbox.add(*facts)
         return facts
 
-    async def backlog(self, rows: int, at_once: int = 500) -> None:
-        """That many facts, spread over all officers."""
-        chosen = [officers()[n % len(officers())] for n in range(rows)]
+    async def backlog(self, rows: int, at_once: int = 500, streams: int = 40) -> None:
+        """That many facts, spread over that many officers."""
+        chosen = [officers(streams)[n % streams] for n in range(rows)]
         for begin in range(0, rows, at_once):
             await self.publish(*chosen[begin : begin + at_once])
 
@@ -161,6 +178,13 @@ class Lane:
         [out] = await self.published_rows("SELECT coalesce(sum(last_seq), 0) AS n FROM outbox_stream")
         [read] = await self.read_rows("SELECT coalesce(sum(last_seq), 0) AS n FROM stream_cursor")
         return int(out.n - read.n)
+
+    async def caught_up(self) -> bool:
+        """All that was published is on the log, and the reader has read the log to its end."""
+        [row] = await self.published_rows("SELECT count(*) AS n FROM outbox WHERE published_at IS NULL")
+        return row.n == 0 and all(
+            of.waiting == 0 for of in await lag_of(self.reader, self.address.bootstrap, [self.address.topic])
+        )
 
     async def verdict(self) -> Verdict:
         """Compare the ledger with the outbox, fact by fact."""

@@ -24,13 +24,14 @@ from shared.database.engine import owning_connection
 from shared.database.unit import Database
 from shared.messaging import state
 from shared.messaging.consumer import Consumer
+from shared.messaging.handling import Handler
 from shared.messaging.outbox import Outbox
 from shared.messaging.progress import Progress
 from shared.messaging.relay import Relay
-from tests.faults.ledger import LaneAddress, apply, officers
+from tests.faults.ledger import LaneAddress, apply, officers, shaky
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+_FORKS.set_forkserver_preload([__name__, "tests.faults.worker"])
 
 LOST = 70
 
@@ -62,7 +63,7 @@ def run(orders: Orders) -> None:
     random.seed(os.urandom(8))
     if orders.die_at:
         _die_at(orders.die_at, orders.die_on)
-    roles: dict[str, Callable[[Orders], Any]] = {"writer": _write, "relay": _relay, "reader": _read}
+    roles: dict[str, Callable[[Orders], Any]] = {"writer": _write, "relay": _relay, "reader": _read, "worker": _work}
     try:
         asyncio.run(roles[orders.role](orders))
     except Exception as error:
@@ -106,8 +107,19 @@ async def _read(orders: Orders) -> None:
         from tests.faults import broken
 
         kind = broken.CONSUMERS[orders.broken]
-    topics = orders.lane.subscription(apply(orders.name))
+    topics = orders.lane.subscription(_handler(orders))
     await kind(connection, orders.lane.bootstrap, "test", topics, system_clock).run()
+
+
+async def _work(orders: Orders) -> None:
+    from tests.faults.worker import work
+
+    await work(orders, _handler(orders))
+
+
+def _handler(orders: Orders) -> Handler:
+    handler = apply(orders.name, orders.options.get("refused"))
+    return shaky(handler, orders.options["shaky"]) if "shaky" in orders.options else handler
 
 
 # Where a process may be told to die. Each is a moment between two steps that must not be torn apart.

@@ -6,8 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.intel.app import MIGRATIONS, create_app
-from services.intel.handlers.deliveries import DeliveryLoop
+from services.intel.app import MIGRATIONS, DeliveryLoop, create_app
 from services.intel.settings import IntelSettings
 from services.intel.tables import metadata
 from shared.database.migrate import migrate

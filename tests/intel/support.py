@@ -20,14 +20,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.intel.handlers.activities import activity_handler
+from services.intel.handlers import activity_handler, report_of_activity
 from services.intel.rules.signature import sign
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import Routing
 from services.intel.settings import IntelSettings
 from shared.contracts.base import FactData, Period
 from shared.contracts.envelope import Fact
-from shared.contracts.fieldwork import ActivityRecordedV1
+from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.contracts.personnel import AreaV1, DivisionV1, OfficerV1, OrganisationV1, SchemeBindingV1
 from shared.database.unit import Database
 from shared.ids import foreign_id, new_id
@@ -105,6 +105,17 @@ def dispute_activity(**details: Any) -> ActivityRecordedV1:
     )
 
 
+def rejection(activity: ActivityRecordedV1, cause: str = "not_confirmed") -> ActivityRejectedV1:
+    said = {
+        "activity_id": activity.activity_id,
+        "officer_id": OFFICER,
+        "cause": cause,
+        "reason": "x",
+        "decided_by": LEADER,
+    }
+    return ActivityRejectedV1.model_validate(said)
+
+
 def published(data: FactData) -> Fact[Any]:
     return Fact.of(data, time=datetime.now(UTC), actor="test", jurisdiction=COUNTY)
 
@@ -124,11 +135,11 @@ class Intel:
             for data in facts:
                 assert not await REFERENCE[data.TOPIC]([published(data)], unit)
 
-    async def read_activities(self, *activities: ActivityRecordedV1) -> None:
-        """Let the worker read these activities, then let its routing timer tick."""
+    async def read_activities(self, *facts: ActivityRecordedV1 | ActivityRejectedV1) -> None:
+        """Let the worker read these facts as one batch, then let its routing timer tick."""
         playbooks = Playbooks(None)
         async with self.database.unit() as unit:
-            assert not await activity_handler(playbooks)([published(a) for a in activities], unit)
+            assert not await activity_handler(playbooks)([published(data) for data in facts], unit)
         await self.tick()
 
     async def tick(self) -> None:
@@ -144,6 +155,16 @@ class Intel:
 
     async def get(self, path: str, **claims: Any) -> httpx.Response:
         return await self.client.get(path, headers=self.headers(**claims))
+
+    async def activity_report(self, activity: ActivityRecordedV1) -> dict[str, Any]:
+        """The report that was made of an activity."""
+        return await self.report(str(report_of_activity(activity.activity_id)))
+
+    async def what_happened(self, **claims: Any) -> list[str]:
+        """What the officer reads about his own reports, the newest first."""
+        mine = {"officer_id": OFFICER, "scopes": ("intel:report",)} | claims
+        items = (await self.get(f"/v1/me/reports?officer={OFFICER}", **mine)).json()["items"]
+        return [str(own["what_happened"]) for own in items]
 
     async def ordered(self, **changes: Any) -> dict[str, Any]:
         """File a report that becomes an order; returns it as read back."""

@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from services.intel.repository.orders import Orders
+from services.intel.repository.reports import Reports
 from services.intel.rules.lifecycle import later, steps_of
 from services.intel.rules.signature import sign
-from tests.intel.support import OFFICER, SECRET, STATION, Intel
+from tests.intel.conftest import MakeLoop
+from tests.intel.support import OFFICER, SECRET, STATION, Intel, until
 
 WRONG_SECRET = SECRET[:-6] + "AAAAA="
 CLOSED = {"event": "closed", "outcome": "resolved", "truth": "true", "record_seen": True, "cooperated": [str(OFFICER)]}
@@ -127,6 +131,29 @@ async def test_an_answer_proves_that_the_order_arrived(intel: Intel, order: dict
     assert (await intel.report(order["report_id"]))["order"]["delivery"] == "delivered"
 
 
+async def test_an_answer_and_the_end_of_the_delivery_do_not_wait_for_each_other(
+    intel: Intel, order: dict[str, Any], make_loop: MakeLoop
+) -> None:
+    leased = await make_loop()._lease()
+    assert leased is not None
+    async with intel.database.unit() as delivering:
+        values = {"delivery": "pending", "next_at": delivering.now}
+        assert await Orders(delivering.connection).finish(leased["order_id"], leased["lease_token"], **values)
+        answering = asyncio.create_task(intel.call_back({"order_id": order["order_id"], "event": "received"}))
+        await until(lambda: _waits(intel))
+        await delivering.connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+        note = {"report_id": leased["report_id"], "at": delivering.now, "what": "attempt"}
+        await Reports(delivering.connection).note(note)
+
+    assert (await answering).status_code == 200
+
+
+async def _waits(intel: Intel) -> bool:
+    """Whether some session waits for a lock."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(await intel.rows(waiting))
+
+
 async def test_a_wrong_signature_is_refused(intel: Intel, order: dict[str, Any]) -> None:
     answer = await intel.call_back({"order_id": order["order_id"], "event": "received"}, secret=WRONG_SECRET)
     assert (answer.status_code, answer.json()["code"]) == (401, "intel.signature_wrong")
@@ -184,6 +211,16 @@ async def test_the_tolerance_is_the_stations_own(intel: Intel, order: dict[str, 
     assert answer.status_code == 200
 
 
+async def test_a_station_may_be_as_far_off_in_what_it_says_as_in_what_it_signs(
+    intel: Intel, order: dict[str, Any]
+) -> None:
+    await intel.put_endpoint("http://127.0.0.1:1/orders", tolerance_seconds=3600)
+    for minutes in (30, -30):
+        at = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+        answer = await intel.call_back({"order_id": order["order_id"], "event": "received", "at": at})
+        assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -192,6 +229,8 @@ async def test_the_tolerance_is_the_stations_own(intel: Intel, order: dict[str, 
         {"event": "forgotten"},
         {"event": "received", "at": "yesterday"},
         {"event": "received", "at": (datetime.now(UTC) + timedelta(days=3)).isoformat()},
+        {"event": "received", "at": (datetime.now(UTC) - timedelta(minutes=6)).isoformat()},
+        {"event": "received", "at": "0001-01-01T00:00:00+08:00"},
         {"event": "closed", "outcome": "resolved", "reason": "free text with spaces"},
     ],
 )

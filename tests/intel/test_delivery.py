@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from standardwebhooks import Webhook
 from starlette.responses import Response
 
+from services.intel.clients import Attempt
 from services.intel.rules.delivery import next_wait, refuse_address
+from services.intel.service.deliveries import Deliveries
 from services.intel.settings import IntelSettings
 from tests.intel.conftest import MakeLoop
-from tests.intel.support import OTHER_STATION, SECRET, STATION, SUMMARY, Intel, Receiver, running, until
+from tests.intel.support import OTHER_STATION, SECRET, STATION, SUMMARY, Intel, Receiver, running, station, until
 
 Station = tuple[Receiver, str]
 
@@ -186,6 +188,43 @@ async def test_an_endpoint_of_another_county_does_not_exist(intel: Intel) -> Non
         headers=intel.headers(division="411621"),
     )
     assert (answer.status_code, answer.json()["code"]) == (404, "intel.station_not_found")
+
+
+async def test_an_endpoint_is_set_only_by_who_answers_for_all_that_the_station_serves(intel: Intel) -> None:
+    nobody, both = uuid4(), uuid4()
+    await intel.learn(station(nobody, "空所"), station(both, "跨县所", "411622100000", "411621100000"))
+    for org_id, division, status in (
+        (nobody, "411622", 404),
+        (both, "411622", 404),
+        (both, "4116", 200),
+        (STATION, "411622100", 200),
+        (STATION, "411622100201", 404),
+    ):
+        answer = await intel.client.put(
+            f"/v1/endpoints/{org_id}",
+            json={"url": "http://127.0.0.1:1/", "secret": SECRET},
+            headers=intel.headers(division=division),
+        )
+        assert answer.status_code == status, (org_id, division)
+
+
+async def test_how_a_call_to_the_old_address_ends_says_nothing_about_the_new_one(
+    intel: Intel, make_loop: MakeLoop, receiver: Station
+) -> None:
+    _, url = receiver
+    await intel.ordered()
+    await intel.put_endpoint(url)
+    leased = await make_loop()._lease()
+    assert leased is not None
+    await intel.put_endpoint(url)
+
+    async with intel.database.unit() as unit:
+        await Deliveries(unit).finish(leased, Attempt("gone", "410"), (60,), 0)
+
+    assert await intel.rows("SELECT paused_at FROM endpoint") == [(None,)]
+    again = await make_loop()._lease()
+    assert again is not None
+    assert again["attempts"] == 1
 
 
 async def test_two_workers_deliver_each_order_once(intel: Intel, make_loop: MakeLoop, receiver: Station) -> None:

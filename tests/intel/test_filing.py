@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from services.intel.handlers.activities import report_of_activity
+from services.intel.handlers import report_of_activity
 from shared.contracts.base import Period
 from shared.contracts.personnel import AreaV1
 from shared.ids import new_id
 from tests.intel.support import (
+    ALL,
     LONELY_VILLAGE,
     OFFICER,
     OTHER_STATION,
@@ -24,6 +25,7 @@ from tests.intel.support import (
     Intel,
     area_of_other_station,
     dispute_activity,
+    rejection,
     violent_dispute,
 )
 
@@ -136,6 +138,8 @@ async def test_what_is_not_known_here_yet_is_retryable_and_then_accepted(blank: 
         ({"village": "4116221002"}, 422, "invalid_request"),
         ({"summary": "长" * 2001}, 422, "invalid_request"),
         ({"noticed_at": "2026-10-05T10:00:00"}, 422, "invalid_request"),
+        ({"noticed_at": "0001-01-01T00:00:00+08:00"}, 422, "invalid_request"),
+        ({"noticed_at": "9999-12-31T23:59:59-08:00"}, 422, "invalid_request"),
         ({"noticed_at": (datetime.now(UTC) + timedelta(days=3)).isoformat()}, 422, "intel.in_the_future"),
         ({"village": "410100100201"}, 404, "intel.village_not_found"),
     ],
@@ -251,6 +255,109 @@ async def test_an_activity_of_a_matter_already_ordered_makes_no_second_order(int
     assert second["timeline"][-1]["code"] == "matter_ordered"
 
 
+async def test_two_reports_of_a_matter_at_once_are_one_order(intel: Intel) -> None:
+    matter = str(new_id())
+    answers = await asyncio.gather(*(intel.post(violent_dispute(matter_id=matter)) for _ in range(4)))
+
+    assert sorted(answer.json()["state"] for answer in answers) == ["filed", "filed", "filed", "ordered"]
+    assert len(await intel.rows("SELECT 1 FROM station_order")) == 1
+    assert sum("同一事项此前已派给派出所" in sentence for sentence in await intel.what_happened()) == 3
+
+
+async def test_two_reports_of_a_matter_that_waited_for_a_station_are_one_order(intel: Intel) -> None:
+    for _ in range(2):
+        await intel.post(violent_dispute(village=LONELY_VILLAGE, matter_id=str(STATION)))
+    await intel.learn(area_of_other_station())
+    await intel.rows_changed("UPDATE report SET next_try_at = now() - interval '1 second'")
+    await intel.tick()
+
+    assert len(await intel.rows("SELECT 1 FROM station_order")) == 1
+    assert [row.state for row in await intel.rows("SELECT state FROM report ORDER BY state")] == ["filed", "ordered"]
+
+
+@pytest.mark.parametrize(
+    ("end", "noticed_later", "orders"),
+    [
+        ({"event": "accepted"}, True, 1),
+        ({"event": "closed", "outcome": "resolved"}, False, 1),
+        ({"event": "closed", "outcome": "resolved"}, True, 2),
+        ({"event": "returned", "reason": "not_ours"}, False, 2),
+    ],
+)
+async def test_what_comes_up_after_the_station_has_done_is_ordered_again(
+    intel: Intel, end: dict[str, str], noticed_later: bool, orders: int
+) -> None:
+    await intel.put_endpoint("http://127.0.0.1:1/orders")
+    first = await intel.ordered()
+    await intel.call_back({"order_id": first["order"]["order_id"]} | end)
+
+    noticed = {"noticed_at": datetime.now(UTC).isoformat()} if noticed_later else {}
+    await intel.post(violent_dispute(matter_id=first["matter_id"], **noticed))
+
+    assert len(await intel.rows("SELECT 1 FROM station_order")) == orders
+
+
+async def test_a_report_of_a_rejected_activity_is_taken_back_before_anybody_hears_of_it(intel: Intel) -> None:
+    activity = dispute_activity(state="failed")
+    await intel.read_activities(activity, rejection(activity))
+
+    assert await intel.names() == []
+    report = await intel.activity_report(activity)
+    assert (report["state"], report["timeline"][-1]["code"]) == ("withdrawn", "not_confirmed")
+    assert "撤销" in (await intel.what_happened())[0]
+
+
+async def test_a_report_of_a_rejected_activity_that_waits_for_a_station_is_closed_as_withdrawn(intel: Intel) -> None:
+    activity = dispute_activity(state="failed").model_copy(update={"village": LONELY_VILLAGE})
+    await intel.read_activities(activity)
+    await intel.read_activities(rejection(activity))
+    await intel.learn(area_of_other_station())
+    await intel.rows_changed("UPDATE report SET next_try_at = now() - interval '1 second'")
+    await intel.tick()
+
+    assert await intel.names() == ["report_filed", "report_closed"]
+    _, closed, _ = (await intel.facts())[-1]
+    assert (closed["outcome"], closed["closed_by"], closed["revision"]) == ("withdrawn", str(STATION), 1)
+    assert (await intel.activity_report(activity))["state"] == "withdrawn"
+
+
+async def test_what_a_station_was_told_is_not_undone_when_the_activity_is_rejected(intel: Intel) -> None:
+    activity = dispute_activity(state="failed")
+    await intel.read_activities(activity)
+    before = await intel.names()
+    await intel.read_activities(rejection(activity))
+
+    report = await intel.activity_report(activity)
+    assert (report["state"], report["order"]["delivery"]) == ("ordered", "pending")
+    last = report["timeline"][-1]
+    assert (last["what"], last["code"], last["by"]) == ("activity_rejected", "not_confirmed", "演示所长")
+    assert await intel.names() == before
+
+
+async def test_an_activity_that_supersedes_a_wrong_one_is_reported_in_its_place(intel: Intel) -> None:
+    wrong = dispute_activity(state="failed").model_copy(update={"village": LONELY_VILLAGE})
+    right = wrong.model_copy(update={"activity_id": new_id(), "village": VILLAGE, "supersedes": wrong.activity_id})
+    await intel.read_activities(wrong)
+    await intel.read_activities(right, rejection(wrong, "superseded"))
+
+    assert (await intel.activity_report(wrong))["state"] == "withdrawn"
+    report = await intel.activity_report(right)
+    assert (report["state"], report["station_name"]) == ("ordered", "测试派出所")
+
+
+async def test_a_report_that_another_stood_for_is_decided_once_that_is_taken_back(intel: Intel) -> None:
+    first = dispute_activity(state="failed").model_copy(update={"village": LONELY_VILLAGE})
+    second = first.model_copy(update={"activity_id": new_id(), "village": VILLAGE})
+    await intel.read_activities(first)
+    await intel.read_activities(second)
+    assert (await intel.activity_report(second))["state"] == "repeated"
+
+    await intel.read_activities(rejection(first))
+
+    assert (await intel.activity_report(second))["state"] == "ordered"
+    assert (await intel.names()).count("report_filed") == 2
+
+
 async def test_an_activity_read_before_its_scheme_waits_for_it(blank: Intel) -> None:
     activity = dispute_activity(state="failed")
     await blank.read_activities(activity)
@@ -282,6 +389,26 @@ async def test_a_restricted_report_needs_clearance(intel: Intel) -> None:
     assert (await intel.get(path, clearance="internal")).json()["code"] == "intel.report_not_found"
     assert (await intel.get("/v1/reports", clearance="internal")).json()["items"] == []
     assert (await intel.get(path, clearance="restricted")).status_code == 200
+
+
+async def test_acting_for_an_officer_shows_no_more_of_his_reports_than_one_may_see(intel: Intel) -> None:
+    report = await intel.ordered()
+    await intel.rows_changed("UPDATE report SET classification = 'restricted'")
+    same = (await intel.post(violent_dispute(matter_id=report["matter_id"]))).json()
+
+    backend = {"officer_id": None, "scopes": ALL}
+    assert len(await intel.what_happened(**backend)) == 2
+    assert len(await intel.what_happened(**backend, clearance="internal")) == 1
+    assert await intel.what_happened(**backend, division="411621") == []
+    assert len(await intel.what_happened(clearance="internal")) == 2, "his own"
+    seen = (await intel.get(f"/v1/reports/{same['report_id']}", clearance="internal")).json()
+    assert seen["possible_duplicates"] == []
+
+
+@pytest.mark.parametrize("division", ["00", "4116221", "٤١", "41162x"])
+async def test_a_division_that_is_none_is_refused(intel: Intel, division: str) -> None:
+    answer = await intel.get(f"/v1/reports?division={division}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 async def test_reports_are_paged_without_gaps_or_repeats(intel: Intel) -> None:

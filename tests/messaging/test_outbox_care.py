@@ -97,8 +97,8 @@ async def test_a_new_epoch_marks_the_facts_that_follow(lane: Lane) -> None:
     await lane.publish(OFFICERS[0])
     async with lane.publisher.engine.begin() as connection:
         before = await outbox_care.epoch(connection)
-        assert await outbox_care.new_epoch(connection) == before + 1
+        assert await outbox_care.new_epoch(connection) > before
     await lane.publish(OFFICERS[0])
     async with lane.publisher.engine.connect() as connection:
         first, second = (await connection.scalars(text("SELECT epoch FROM outbox ORDER BY id"))).all()
-    assert second == first + 1
+    assert second > first

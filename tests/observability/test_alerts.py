@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
 from prometheus_client import REGISTRY
+from ruamel.yaml import YAML
 
 from shared.observability import metrics
 
 ROOT = Path(__file__).parents[2]
 ALERTS = [
     rule
-    for group in yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())["groups"]
+    for group in YAML(typ="safe").load(ROOT / "deploy" / "prometheus" / "alerts.yml")["groups"]
     for rule in group["rules"]
 ]
 

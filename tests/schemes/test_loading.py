@@ -16,8 +16,9 @@ from services.personnel.scheme import PersonnelScheme
 from services.scoring.rubric import Rubric
 from shared.schemes import Finding, SchemeError, Sourced, load_scheme, undecided
 from shared.schemes.checks import check_schemes
-from shared.schemes.loader import PRESETS
-from tests.scoring.rubrics import DEMO, PRESET
+from shared.schemes.documents import Document, Place, merge
+from shared.schemes.loader import PRESETS, canonical
+from tests.scoring.rubrics import DECIDED, DEMO, PRESET
 
 DECISION = "decided_by: 市综治办\n    decided_on: 2026-11-01\n    basis: 会议纪要"
 
@@ -40,7 +41,7 @@ def test_the_presets_and_the_demo_are_in_order(folder: Path | None) -> None:
 
 
 def test_an_override_decides_one_value_and_keeps_the_rest(tmp_path: Path) -> None:
-    file = write(
+    write(
         tmp_path,
         "scoring",
         f"readings:\n  population_floor:\n    status: interpreted\n    value: none\n    {DECISION}\n",
@@ -50,7 +51,6 @@ def test_an_override_decides_one_value_and_keeps_the_rest(tmp_path: Path) -> Non
     decided = mine.value.readings["population_floor"]
     assert (decided.value, decided.source, decided.decided_on) == ("none", "C-14", date(2026, 11, 1))
     assert mine.value.lines == preset.value.lines
-    assert mine.origin == (PRESETS / "wenquan" / "scoring.yaml", file)
     assert {point.source for point in undecided(preset.value)} - {point.source for point in undecided(mine.value)} == {
         "C-14"
     }
@@ -77,6 +77,56 @@ def test_a_decision_without_basis_is_refused_with_its_line(tmp_path: Path) -> No
     assert "decided_by, decided_on and basis" in faults[0].message
     with pytest.raises(SchemeError, match="C-14"):
         load_scheme("wenquan", "scoring", Rubric, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("lines: {S-103: {full: null}}\n", {"S-103/full"}),
+        ("lines: {S-115: {parts: null}}\n", {"S-115/each"}),
+        ("grades: {bands: [], supervising_weight: 0}\n", {"C-17/bands", "C-17/weight"}),
+    ],
+)
+def test_a_rule_cannot_be_removed_without_a_decision(tmp_path: Path, text: str, rules: set[str]) -> None:
+    write(tmp_path, "scoring", text)
+    undecided_ones = [fault for fault in check_schemes(MODELS, tmp_path) if "decided_by" in fault.message]
+    assert {fault.rule for fault in undecided_ones} == rules
+    assert {(fault.file.parent.parent, fault.line) for fault in undecided_ones} == {(tmp_path, 1)}
+
+
+def test_rules_in_a_list_are_decided_before_the_list_is_replaced() -> None:
+    rule = {"source": "S-101/each", "status": "literal", "value": 2}
+    preset = Document({"steps": [rule]}, {(): Place(Path("preset"), 1)}, (Path("preset"),))
+
+    def faults(*steps: dict[str, object]) -> list[str]:
+        override = Document({"steps": list(steps)}, {(): Place(Path("mine"), 1)}, (Path("mine"),))
+        return [fault.rule for fault in merge(preset, override).findings]
+
+    assert faults() == faults({**rule, "value": 3}) == ["S-101/each"]
+    assert faults({**rule, "value": 3, "decided_by": "x", "decided_on": "2026-11-01", "basis": "x"}) == []
+
+
+def test_equal_numbers_are_one_value_and_their_digits_another() -> None:
+    assert canonical(2) == canonical(Decimal("2.0")) == canonical(Decimal("2"))
+    assert canonical(Decimal("0.50")) == canonical(Decimal("0.5"))
+    assert len({canonical(value) for value in (2, "2", Decimal("2.5"), "2.5", [2], {"value": 2})}) == 6
+
+
+def test_an_escalation_rule_is_decided_like_any_other(tmp_path: Path) -> None:
+    write(tmp_path, "intel", "escalation:\n  unsettled: {severity: urgent}\n")
+    fault = only_fault(tmp_path)
+    assert (fault.line, fault.rule) == (2, "I-102/unsettled")
+    write(tmp_path, "intel", f"escalation:\n  unsettled:\n    severity: urgent\n    {DECISION}\n")
+    rule = load_scheme("wenquan", "intel", Playbook, tmp_path).value.escalation["unsettled"]
+    assert (rule.severity, rule.decided_by) == ("urgent", "市综治办")
+
+
+def test_an_open_escalation_rule_moves_nothing_and_is_listed() -> None:
+    content = load_scheme("wenquan", "intel", Playbook).value.model_dump(mode="json")
+    content["escalation"]["unsettled"] |= {"status": "undecided", "value": None, "question": "怎样算失控?"}
+    playbook = Playbook.model_validate(content)
+    assert playbook.escalation_for("dispute", "marriage", ["failed"]) is None
+    assert "I-102/unsettled" in [point.source for point in undecided(playbook)]
 
 
 def test_an_undecided_value_must_not_hold_a_value(tmp_path: Path) -> None:
@@ -218,7 +268,7 @@ def test_signs_of_violence_revenge_petition_and_lost_control_escalate() -> None:
     assert playbook.escalation_for("dispute", "marriage", ()) is None
     causes = {
         sign: rule.cause
-        for sign in ("violence", "revenge_threat", "group_petition", "uncontrollable")
+        for sign in ("violence", "revenge_threat", "group_petition", "uncontrollable", "failed", "not_lawful_on_spot")
         if (rule := playbook.escalation_for("dispute", "marriage", [sign]))
     }
     assert causes == {
@@ -226,6 +276,8 @@ def test_signs_of_violence_revenge_petition_and_lost_control_escalate() -> None:
         "revenge_threat": "rule",
         "group_petition": "rule",
         "uncontrollable": "uncontrollable",
+        "failed": "uncontrollable",
+        "not_lawful_on_spot": "uncontrollable",
     }
     by_category = playbook.escalation_for("instability", "demolition_petition", ())
     assert by_category
@@ -233,12 +285,12 @@ def test_signs_of_violence_revenge_petition_and_lost_control_escalate() -> None:
     route = playbook.route_for("instability")
     assert route
     assert route.to == "responsible_station"
-    assert [point.source for point in undecided(playbook)] == ["I-201/report", "I-201/accept", "I-201/feedback"]
+    assert [point.source for point in undecided(playbook)] == ["I-201/report", "I-201/accept"]
 
 
 def test_which_auxiliaries_are_appraised_is_open_until_somebody_decides() -> None:
     preset = load_scheme("wenquan", "personnel", PersonnelScheme).value
-    assert preset.appraised_posts() == ["village_officer"]
     assert [point.source for point in undecided(preset)] == ["P-001/auxiliaries"]
-    demo = load_scheme("wenquan", "personnel", PersonnelScheme, DEMO).value
-    assert demo.appraised_posts() == ["village_officer", "village_auxiliary"]
+    assert "P-001/auxiliaries" in [point.source for point in undecided(PRESET)]
+    assert undecided(load_scheme("wenquan", "personnel", PersonnelScheme, DEMO).value) == []
+    assert undecided(DECIDED) == []

@@ -67,6 +67,18 @@ class Facts:
         }
         return self.of(personnel.OfficerV1.model_validate(said))
 
+    def area(self, area_id: UUID, *villages: str) -> Said:
+        valid = {"from": date(2026, 1, 1)}
+        said = {
+            "area_id": area_id,
+            "name": "责任区",
+            "villages": villages,
+            "station": STATION,
+            "rural": True,
+            "valid": valid,
+        }
+        return self.of(personnel.AreaV1.model_validate(said))
+
     def division(self, code: str, name: str, level: str = "village") -> Said:
         said = {"code": code, "name": name, "level": level, "valid": {"from": date(2020, 1, 1)}}
         kind = {"village_kind": "village_committee"} if level == "village" else {}
@@ -83,7 +95,9 @@ class Facts:
         }
         return self.of(personnel.SchemeBindingV1.model_validate(said | changes))
 
-    def group(self, kind: str, state: str = "effective", village: str = VILLAGE, **changes: Any) -> Said:
+    def group(
+        self, kind: str, state: str = "effective", village: str = VILLAGE, told: date = DAY, **changes: Any
+    ) -> Said:
         said = {
             "group_id": new_id(),
             "kind": kind,
@@ -93,7 +107,7 @@ class Facts:
             "state": state,
             "valid": {"from": date(2025, 1, 1)},
         }
-        return self.of(personnel.GroupV1.model_validate(said | changes))
+        return self.of(personnel.GroupV1.model_validate(said | changes), at(told))
 
     def activity(self, kind: str, details: dict[str, Any] | None = None, **changes: Any) -> Said:
         day = changes.pop("day", DAY)
@@ -190,7 +204,21 @@ class Facts:
         }
         return self.of(fieldwork.NothingCertifiedV1.model_validate(said | changes))
 
-    def report(self, kind: str, category: str, matter: UUID | None = None) -> Said:
+    def finding(self, kind: str, found_on: date, **changes: Any) -> Said:
+        said = {
+            "finding_id": new_id(),
+            "who": {"type": "village", "id": VILLAGE},
+            "kind": kind,
+            "count": 1,
+            "source": "inspection",
+            "found_by": STATION,
+            "found_on": found_on,
+            "state": "upheld",
+            "revision": 1,
+        }
+        return self.of(fieldwork.FindingRecordedV1.model_validate(said | changes))
+
+    def report(self, kind: str, category: str, matter: UUID | None = None, **changes: Any) -> Said:
         said = {
             "report_id": new_id(),
             "matter_id": matter or new_id(),
@@ -203,7 +231,7 @@ class Facts:
             "reported_at": at(DAY, 11),
             "in_time": "undecided",
         }
-        return self.of(intel.ReportFiledV1.model_validate(said))
+        return self.of(intel.ReportFiledV1.model_validate(said | changes))
 
     def acknowledged(self, filed: Said, step: str = "accepted") -> Said:
         said = {"report_id": filed.data.report_id, "hop": 1, "org": STATION, "step": step, "by_named_person": True}

@@ -173,7 +173,7 @@ class Month:
         *,
         matter: UUID | None = None,
         escalated: bool = False,
-        in_time: str = "undecided",
+        in_time: str = "yes",
         cooperated: bool = True,
         record: bool = True,
         day: date | None = None,
@@ -211,7 +211,7 @@ class Month:
         facts = {"filed": (), "acknowledged": (seen,), "closed": (seen, closed)}[state]
         return self.keep(of_report(filed, state, escalated, *facts))
 
-    def found(self, kind: str, number: int = 1) -> None:
+    def found(self, kind: str, number: int = 1, state: str = "upheld") -> None:
         fact = FindingRecordedV1.model_validate(
             {
                 "finding_id": self.new_id(),
@@ -222,28 +222,28 @@ class Month:
                 "source": "inspection",
                 "found_by": STATION,
                 "found_on": self.day,
-                "state": "upheld",
+                "state": state,
                 "revision": 1,
             }
         )
         self.keep(plain(fact, fact.finding_id, "finding", fact.state, fact.found_on), quantity=Decimal(fact.count))
 
-    def certified(self, of: str, month: Period = OCTOBER) -> Entry:
+    def certified(self, of: str, month: Period = OCTOBER, state: str = "in_force", village: str = VILLAGE) -> Entry:
         fact = NothingCertifiedV1.model_validate(
             {
                 "certificate_id": self.new_id(),
-                "village": VILLAGE,
+                "village": village,
                 "of": of,
                 "month": Days(since=month.first, until=month.last),
                 "certified_by": LEADER,
                 "certifier_org": STATION,
-                "state": "in_force",
+                "state": state,
             }
         )
-        entry = plain(fact, fact.certificate_id, "nothing_certified", fact.state, month.first)
+        entry = plain(fact, fact.certificate_id, "nothing_certified", fact.state, month.first, village)
         return self.keep(entry, until=month.last)
 
-    def conduct(self, kind: str, level: str = "county", *, whole_chain: bool = True) -> None:
+    def conduct(self, kind: str, level: str = "county", *, whole_chain: bool = True, state: str = "in_force") -> None:
         links = {name: self.new_id() for name in ("complaint_id", "finding_id", "notice_id")}
         if not whole_chain:
             del links["notice_id"]
@@ -258,7 +258,7 @@ class Month:
                 "decided_by": STATION,
                 "while_on_duty_in_area": True,
                 "chain": ComplaintChain(**links),
-                "state": "in_force",
+                "state": state,
             }
         )
         self.keep(plain(fact, fact.decision_id, "conduct", fact.state, fact.decided_on))
@@ -334,7 +334,8 @@ def of_activity(recorded: ActivityRecordedV1, verified: ActivityVerifiedV1) -> E
 
 def of_report(filed: ReportFiledV1, state: str, escalated: bool, *facts: FactData) -> Entry:
     """Merge the facts of one report; `cooperated` becomes whether this officer did."""
-    attributes = filed.model_dump(include={"kind", "category", "in_time"}) | {"escalated": escalated}
+    attributes = filed.model_dump(mode="json", include={"kind", "category", "in_time", "noticed_at"})
+    attributes["escalated"] = escalated
     for fact in facts:
         if isinstance(fact, ReportClosedV1):
             attributes |= fact.model_dump(include={"outcome", "truth", "record_seen"})

@@ -12,15 +12,10 @@ import pytest
 from services.scoring.service.printing import Ticket
 from shared.clock import system_clock
 from shared.database.unit import Database
-from shared.security.dependencies import unprotected_routes
 from shared.security.dev_issuer import DevKeys
 from tests.scoring.api import BOARD, Api, serving
 from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE
 from tests.scoring.world import DEMO_SCHEMES, World
-
-
-def test_every_route_declares_its_protection(api: Api) -> None:
-    assert unprotected_routes(api.routes) == []
 
 
 async def test_an_officer_sees_his_sheet_in_sentences(world: World, api: Api) -> None:
@@ -111,6 +106,33 @@ async def test_a_leader_sees_the_facts_behind_each_point(world: World, api: Api)
         "不在本人驻村范围或期间",
         False,
     )
+
+
+async def test_a_group_or_certificate_of_ones_village_is_ones_own_however_old(world: World, api: Api) -> None:
+    team, certificate = world.facts.group("fire_team"), world.facts.certificate("dispute")
+    await world.score(*world.facts.visits(1), team, certificate)
+
+    lines = (await api.leader(f"/v1/officers/{OFFICER}/sheet", period="2026-10", detail="facts")).json()["lines"]
+
+    facts = {fact["id"]: fact for shown in lines for fact in shown["facts"]}
+    assert facts[str(team.data.group_id)]["own"]
+    assert facts[str(team.data.group_id)]["facts"] == [str(team.id)]
+    assert facts[str(certificate.data.certificate_id)]["own"]
+
+
+async def test_a_scheme_whose_files_have_faults_is_said_to_and_its_sheets_stay(
+    database: Database, world: World, keys: DevKeys, tmp_path: Path
+) -> None:
+    await world.score(*world.facts.visits(1))
+    (tmp_path / "wenquan").mkdir()
+    (tmp_path / "wenquan" / "scoring.yaml").write_text("readings: {\n", encoding="utf-8")
+    async for api in serving(database, keys, tmp_path):
+        for path in ("/v1/scoreboard", "/v1/scoreboard/summary"):
+            answer = await api.leader(path, **BOARD)
+            assert (answer.status_code, answer.json()["code"]) == (503, "scoring.scheme_unusable")
+        nothing = await api.mine(period="2026-12")
+        assert (nothing.status_code, nothing.json()["code"]) == (503, "scoring.scheme_unusable")
+        assert (await api.mine()).status_code == 200
 
 
 async def test_another_county_finds_no_sheet(world: World, api: Api) -> None:

@@ -84,3 +84,20 @@ async def test_an_operator_has_everybody_scored_anew(world: World, api: Api) -> 
     assert (answer.status_code, answer.json()) == (202, {"officers": 1})
     assert refused.status_code == 403
     assert await world.rows("SELECT officer_id, since, until FROM dirty_mark") == [(OFFICER, date.min, date.max)]
+
+
+async def test_pending_are_those_of_the_division_within_the_readers_own(world: World, api: Api) -> None:
+    await three_officers(world)
+    area = UUID(int=5)
+    await world.hear(
+        world.facts.area(area, VILLAGE), world.facts.assignment(UUID(int=9), where={"type": "area", "id": str(area)})
+    )
+    await world.mark_everybody()
+
+    async def pending(reader: str, **ask: str) -> int:
+        return int((await api.leader("/v1/scoreboard", reader=reader, **{**BOARD, **ask})).json()["pending"])
+
+    assert await pending("411622") == 4
+    assert await pending("411622101") == await pending("411622", division="411622101") == 1
+    assert await pending("411622100") == 3
+    assert await pending("411623") == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import date
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,8 @@ from tests.scoring.world import World, line
 
 async def entries(world: World) -> list[object]:
     columns = "entry_id, source, officer_id, village, day, until, matter_id, recorded::text, judged::text, closed::text"
-    return await world.rows(f"SELECT {columns} FROM ledger_entry ORDER BY entry_id")
+    states = await world.rows("SELECT * FROM group_state ORDER BY group_id, told_on")
+    return [*await world.rows(f"SELECT {columns} FROM ledger_entry ORDER BY entry_id"), *states]
 
 
 def month_with_everything(facts: Facts) -> list[Said]:
@@ -23,6 +25,8 @@ def month_with_everything(facts: Facts) -> list[Said]:
     filed = facts.report("instability", "unpaid_wages")
     certificate = facts.certificate("dispute")
     revoked = facts.certificate("dispute", certificate_id=certificate.data.certificate_id, state="revoked")
+    team = facts.group("fire_team", "formed", told=date(2026, 9, 1))
+    later = {"group_id": team.data.group_id, "told": date(2026, 10, 20)}
     return [
         *facts.quiet_month(12),
         *(visit, facts.verified(visit), facts.rejected(visit), facts.verified(visit)),
@@ -31,6 +35,7 @@ def month_with_everything(facts: Facts) -> list[Said]:
         *(filed, facts.acknowledged(filed, "received"), facts.acknowledged(filed), facts.closed(filed)),
         facts.closed(filed, "withdrawn", 2),
         *(certificate, revoked),
+        *(team, facts.group("fire_team", **later), facts.group("fire_team", "dissolved", **later)),
     ]
 
 
@@ -125,3 +130,22 @@ async def test_marks_of_one_officer_grow_into_one_range_of_days(world: World) ->
 
     rows = await world.rows("SELECT since, until FROM dirty_mark")
     assert rows == [(date(2026, 8, 1), date(2026, 10, 30))]
+
+
+async def test_a_fact_of_a_matter_marks_everybody_assigned_to_its_village(world: World) -> None:
+    neighbour = UUID(int=78)
+    await world.hear(world.facts.assignment(neighbour))
+    dispute = world.facts.activity("dispute", {"state": "open"})
+    for said in (dispute, world.facts.verified(dispute)):
+        await world.recompute()
+        await world.hear(said)
+        rows = await world.rows("SELECT officer_id, since, until FROM dirty_mark ORDER BY officer_id")
+        assert rows == [(neighbour, date.min, date.max), (world.officer, date.min, date.max)]
+
+
+async def test_a_dispute_without_a_code_and_the_report_of_it_are_one_matter(world: World) -> None:
+    dispute = world.facts.activity("dispute", {"state": "failed"})
+
+    await world.hear(dispute, world.facts.report("dispute", "family", matter=dispute.data.activity_id))
+
+    assert await world.rows("SELECT matter_id FROM ledger_entry") == [(dispute.data.activity_id,)] * 2

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from services.scoring.service import recompute
 from services.scoring.service.calendar import keep_up
 from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
-from shared.database.unit import Unit
+from shared.database.unit import Database, Unit
 from shared.ids import new_id
 from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE, VILLAGE, at
 from tests.scoring.world import DEMO_SCHEMES, World, line
@@ -181,14 +182,49 @@ async def test_a_month_that_begins_opens_sheets_without_any_fact(world: World) -
     assert [key[2] for key in await world.sheets()] == [date(2026, 12, 1)]
 
 
-async def test_another_version_of_the_rubric_scores_everybody_anew(world: World) -> None:
-    await world.score(*world.facts.visits(1))
-    preset = Rubrics(None)
-
+async def keep_up_with(world: World, rubrics: Rubrics) -> list[UUID]:
+    """Who is marked once a process with these rubrics has looked at the calendar."""
     async with world.database.unit() as unit:
-        await keep_up(replace_now(unit, DAY), preset)
+        await keep_up(replace_now(unit, DAY), rubrics)
+    return [row.officer_id for row in await world.rows("SELECT officer_id FROM dirty_mark ORDER BY officer_id")]
 
-    assert [row.officer_id for row in await world.rows("SELECT officer_id FROM dirty_mark")] == [OFFICER]
+
+async def test_another_version_of_the_rubric_scores_everybody_anew(world: World) -> None:
+    await keep_up_with(world, world.rubrics)
+    await world.score(*world.facts.visits(1))
+
+    assert await keep_up_with(world, world.rubrics) == []
+    assert await keep_up_with(world, Rubrics(None)) == [OFFICER]
+
+
+async def test_once_the_measure_period_is_decided_everybody_gets_a_sheet(world: World) -> None:
+    undecided = World(world.database, world.facts, Rubrics(None))
+    await keep_up_with(world, undecided.rubrics)
+    await undecided.hear(*world.facts.visits(1))
+    await undecided.recompute()
+    assert await world.sheets() == {}
+
+    assert await keep_up_with(world, world.rubrics) == [OFFICER]
+    await world.recompute()
+
+    assert (await world.sheet()).total is not None
+
+
+async def test_a_broken_override_leaves_the_sheets_as_they_are_until_it_is_mended(world: World, tmp_path: Path) -> None:
+    await keep_up_with(world, world.rubrics)
+    before = await world.score(*world.facts.visits(1))
+    (tmp_path / "wenquan").mkdir()
+    (tmp_path / "wenquan" / "scoring.yaml").write_text("readings: {\n", encoding="utf-8")
+    broken = World(world.database, world.facts, Rubrics(tmp_path))
+
+    await keep_up_with(broken, broken.rubrics)
+    await broken.hear(*world.facts.visits(1, day=date(2026, 10, 20), village=OTHER_VILLAGE))
+    await broken.recompute()
+
+    assert await world.sheet() == before
+    assert await keep_up_with(world, world.rubrics) == [OFFICER]
+    await world.recompute()
+    assert await world.digests() == await world.from_nothing()
 
 
 async def test_who_is_no_longer_appraised_loses_the_sheet_and_readers_are_told(world: World) -> None:
@@ -255,6 +291,141 @@ async def test_an_assignment_and_a_fact_of_its_village_committed_side_by_side_bo
 
     assert await world.digests() == await world.from_nothing()
     assert str(team.data.group_id) in [counted[0] for counted in line(await world.sheet(), "S-104")["counted"]]
+
+
+NOVEMBER = date(2026, 11, 1)
+
+
+async def two_months(world: World) -> None:
+    """Sheets of October and November."""
+    await world.score(*world.facts.visits(1), *world.facts.visits(1, day=date(2026, 11, 12)))
+
+
+async def team_points(world: World) -> dict[int, str]:
+    """By month, what the fire team was worth."""
+    return {month.month: line(sheet, "S-105")["points"] for (_, _, month), sheet in (await world.sheets()).items()}
+
+
+async def test_a_group_without_an_end_reaches_every_month_it_lasts(world: World) -> None:
+    await two_months(world)
+
+    await world.score(world.facts.group("fire_team"))
+
+    assert await team_points(world) == {10: "3", 11: "3"}
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_a_group_that_turns_out_to_have_ended_loses_the_months_after(world: World) -> None:
+    await two_months(world)
+    team = world.facts.group("fire_team")
+    await world.score(team)
+
+    ended = {"group_id": team.data.group_id, "valid": {"from": date(2025, 1, 1), "to": date(2026, 10, 20)}}
+    await world.score(world.facts.group("fire_team", **ended))
+
+    assert await team_points(world) == {10: "3", 11: "0"}
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_a_group_that_is_dissolved_keeps_the_points_of_the_months_before(world: World) -> None:
+    await two_months(world)
+    team = world.facts.group("fire_team", told=date(2026, 1, 5))
+    dissolved = world.facts.group("fire_team", "dissolved", group_id=team.data.group_id, told=NOVEMBER)
+
+    for said in (team, dissolved):
+        await world.score(said)
+
+    assert await team_points(world) == {10: "3", 11: "0"}
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_of_what_is_said_about_a_group_on_one_day_the_last_holds_from_its_beginning(world: World) -> None:
+    await two_months(world)
+    mistaken = world.facts.group("fire_team", "formed", told=date(2026, 11, 5))
+    corrected = world.facts.group("fire_team", group_id=mistaken.data.group_id, told=date(2026, 11, 5))
+
+    await world.score(mistaken, corrected)
+
+    assert await team_points(world) == {10: "3", 11: "3"}
+
+
+async def test_a_dispute_that_was_escalated_earns_nothing_before_its_station_has_settled_it(world: World) -> None:
+    matter = new_id()
+    resolved = world.facts.done("dispute", {"category": "family", "state": "resolved"}, matter_id=matter)
+    report = world.facts.report("dispute", "family", matter, severity="urgent")
+
+    waiting = await world.score(*resolved, report)
+    settled = await world.score(world.facts.closed(report))
+
+    assert [line(sheet, "S-108")["points"] for sheet in (waiting, settled)] == ["0", "2"]
+
+
+async def test_a_withdrawn_report_leaves_the_certificate_alone(world: World) -> None:
+    report = world.facts.report("dispute", "family", severity="serious")
+
+    conflict = await world.score(world.facts.certificate("dispute"), report)
+    quiet = await world.score(world.facts.closed(report, "withdrawn"))
+
+    assert [line(sheet, "S-108")["points"] for sheet in (conflict, quiet)] == ["0", "6"]
+
+
+async def test_a_colleagues_dispute_takes_the_base_of_the_village_from_everybody(world: World) -> None:
+    neighbour = UUID(int=78)
+    await world.score(world.facts.certificate("dispute"), world.facts.assignment(neighbour, OTHER_VILLAGE))
+
+    sheet = await world.score(*world.facts.done("dispute", {"state": "resolved"}, officer=neighbour))
+
+    assert line(sheet, "S-108")["points"] == "0"
+    assert "certificate_beside_matter" in [warning["code"] for warning in sheet.content["warnings"]]
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_a_backups_disputes_count_for_him(world: World) -> None:
+    sheet = await world.score(
+        world.facts.assignment(village=OTHER_VILLAGE, role="backup"),
+        world.facts.certificate("dispute"),
+        *world.facts.done("dispute", {"state": "resolved"}, village=OTHER_VILLAGE),
+    )
+
+    shown = line(sheet, "S-108")
+    assert (shown["points"], shown["not_counted"]) == ("8", [])
+    assert sheet.villages == (VILLAGE,)
+
+
+async def test_a_quota_is_owed_only_on_the_days_the_post_is_bound_to_the_scheme(database: Database) -> None:
+    world = World(database)
+    bound = world.facts.binding(valid={"from": date(2026, 10, 16)})
+    await world.hear(world.facts.officer(), world.facts.assignment(), bound)
+
+    sheet = await world.score(*world.facts.visits(9, day=date(2026, 10, 20)))
+
+    assert line(sheet, "S-101")["sentences"][1] == "走访9户,还差1户,扣0.5分"
+
+
+async def test_a_post_that_is_decided_not_to_be_appraised_has_no_sheet(world: World, tmp_path: Path) -> None:
+    demo = (DEMO_SCHEMES / "wenquan" / "scoring.yaml").read_text(encoding="utf-8")
+    (tmp_path / "wenquan").mkdir()
+    decided = demo.replace(
+        "village_auxiliary: {status: interpreted, value: true", "village_auxiliary: {status: interpreted, value: false"
+    )
+    (tmp_path / "wenquan" / "scoring.yaml").write_text(decided, encoding="utf-8")
+    without = World(world.database, world.facts, Rubrics(tmp_path))
+    await without.hear(*world.facts.visits(1))
+    await without.recompute()
+
+    assert await without.sheets() == {}
+
+
+@pytest.mark.usefixtures("all_connected")
+async def test_a_finding_about_a_village_costs_only_who_was_there(database: Database) -> None:
+    world = World(database)
+    posted = world.facts.assignment(valid={"from": date(2026, 10, 10), "to": date(2026, 10, 20)})
+    await world.hear(world.facts.officer(), posted, world.facts.binding())
+    days = (date(2026, 10, 9), date(2026, 10, 15), date(2026, 10, 21))
+
+    sheet = await world.score(*(world.facts.finding("missed_registration", day) for day in days))
+
+    assert line(sheet, "S-110")["points"] == "-1"
 
 
 async def _until_blocked(world: World) -> None:

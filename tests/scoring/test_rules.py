@@ -22,10 +22,9 @@ from services.scoring.rules import (
     measure_period,
     reason,
     sentences,
-    withheld_sentence,
 )
-from tests.scoring.month import OCTOBER, OTHER_VILLAGE, VILLAGE, Month, context, full_month
-from tests.scoring.rubrics import DECIDED, PRESET, line, reading, score
+from tests.scoring.month import LEADER, OCTOBER, OTHER_VILLAGE, VILLAGE, Month, context, full_month
+from tests.scoring.rubrics import DECIDED, PRESET, line, reading, score, without_report_hours
 
 
 def why(found: LineResult) -> dict[str, int]:
@@ -163,6 +162,151 @@ def test_an_open_matter_disturbs_every_month_it_is_worked_on() -> None:
     assert (found.points, why(found)) == (Decimal(0), {"incomplete": 1, "conflict_with_matter": 1})
 
 
+def colleagues(*entries: Entry) -> list[Entry]:
+    """The same work, done by somebody else."""
+    return [replace(entry, officer_id=LEADER) for entry in entries]
+
+
+@pytest.mark.parametrize("state", ["open", "resolved"])
+def test_a_colleagues_matter_beside_the_certificate_is_a_conflict_too(state: str) -> None:
+    mine, others = Month(), Month()
+    certificate = mine.certified("dispute")
+    others.disputes(1, state=state)
+    sheet = score(mine.entries, context(), matters=colleagues(*others.entries))
+    found = line(sheet, "S-108")
+    assert (found.points, found.counted) == (Decimal(0), ())
+    assert why(found) == {"conflict_with_matter": 1}
+    assert sentences(found) == ["本村有矛盾纠纷1起,由他人办理,不记基础分"]
+    assert ("certificate_beside_matter", (certificate.id,)) in [(n.code, n.ids) for n in sheet.warnings]
+
+
+def test_a_colleagues_matter_settled_before_the_month_disturbs_it_no_longer() -> None:
+    mine, others = Month(), Month()
+    mine.certified("dispute")
+    matter = others.new_id()
+    others.activity("dispute", {"state": "resolved"}, matter=matter, day=date(2026, 9, 20))
+    others.activity("dispute", {"state": "resolved"}, matter=matter)
+    assert line(score(mine.entries, context(), matters=colleagues(*others.entries)), "S-108").points == 6
+
+
+def test_a_matter_that_a_colleague_worked_on_too_still_earns_its_point() -> None:
+    month = Month()
+    month.disputes(1)
+    also = replace(month.entries[0], id=month.new_id(), officer_id=LEADER)
+    assert line(score(month.entries, context(), matters=[*month.entries, also]), "S-108").points == 2
+
+
+def test_a_backups_disputes_add_their_points_to_those_of_his_own_village() -> None:
+    month = Month()
+    month.certified("dispute")
+    month.disputes(1, village=OTHER_VILLAGE)
+    sheet = score(month.entries, context())
+    found = line(sheet, "S-108")
+    assert (found.points, why(found)) == (Decimal(8), {})
+    assert sheet.warnings == ()
+    month.disputes(6, village=OTHER_VILLAGE)
+    full = line(score(month.entries, context()), "S-108")
+    assert (full.points, full.cap_used) == (Decimal(10), True)
+
+
+def test_what_was_earned_as_a_backup_never_lowers_other_months() -> None:
+    quarter = Period(date(2026, 10, 1), date(2026, 12, 31))
+    month = Month()
+    month.certified("dispute", Period(date(2026, 11, 1), date(2026, 11, 30)))
+    month.disputes(1, village=OTHER_VILLAGE, day=date(2026, 10, 8))
+    posted = context(quarter, Stay(VILLAGE, date(2026, 11, 1), date(2026, 11, 30)))
+    assert line(score(month.entries, posted), "S-108").points == 8
+
+
+def test_two_villages_of_a_month_are_no_two_months() -> None:
+    both = context(OCTOBER, Stay(VILLAGE, date(2026, 1, 1)), Stay(OTHER_VILLAGE, date(2026, 1, 1)))
+    month = Month()
+    month.certified("dispute")
+    month.disputes(5, village=OTHER_VILLAGE)
+    for choice in ("mean", "min", "last", "sum_capped", "undecided"):
+        assert line(score(month.entries, both, reading(month_aggregator=choice)), "S-108").points == 8
+    assert line(score(month.entries, both, reading(village_aggregator="min")), "S-108").points == 6
+    assert line(score(month.entries, both, reading(village_aggregator="undecided")), "S-108").status == "withheld"
+
+
+def test_beyond_the_cap_every_fact_of_a_matter_is_listed() -> None:
+    month = Month()
+    for _ in range(6):
+        matter = month.new_id()
+        month.report("instability", "unpaid_wages", "acknowledged", matter=matter)
+        month.activity("instability_support", {"step": "handle"}, matter=matter)
+    found = line(score(month.entries, context()), "S-109")
+    assert (found.points, len(found.counted), why(found)) == (Decimal(10), 10, {"cap": 2})
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "points"), [("yes", "computed", 2), ("no", "computed", 0), ("undecided", "withheld", None)]
+)
+def test_a_report_that_nobody_can_call_timely_is_withheld_and_not_paid(
+    said: str, status: str, points: int | None
+) -> None:
+    month = Month()
+    month.report("instability", "unpaid_wages", in_time=said)
+    found = line(score(month.entries, context(), without_report_hours()), "S-109")
+    assert (found.status, found.points) == (status, points)
+    assert found.open == (("I-201/report",) if said == "undecided" else ())
+
+
+def test_an_open_timeliness_withholds_nothing_that_earns_nothing_anyway() -> None:
+    month = Month()
+    month.report("instability", "unpaid_wages", "acknowledged", in_time="undecided")
+    found = line(score(month.entries, context(), without_report_hours()), "S-109")
+    assert (found.status, found.points) == ("computed", Decimal(0))
+
+
+def test_reports_filed_before_the_hours_were_given_are_measured_by_them() -> None:
+    month = Month()
+    month.report("instability", "unpaid_wages", in_time="undecided")
+    early, late = (
+        month.entries[0],
+        replace(month.entries[0], occurred_at=month.entries[0].occurred_at + timedelta(hours=25)),
+    )
+    content = DECIDED.model_dump(mode="json")
+    content["report_hours"]["value"] = 24
+    rubric = type(DECIDED).model_validate(content)
+    assert line(score([early], context(), rubric), "S-109").points == 2
+    assert why(line(score([late], context(), rubric), "S-109")) == {"too_late": 1}
+
+
+def test_a_withdrawn_report_is_no_matter() -> None:
+    month = Month()
+    month.certified("dispute")
+    month.report("dispute", "family", escalated=True)
+    month.keep(month.entries.pop(), state="withdrawn")
+    found = line(score(month.entries, context()), "S-108")
+    assert (found.points, why(found)) == (Decimal(6), {"report_withdrawn": 1})
+
+
+@pytest.mark.parametrize(
+    ("item", "add", "code"),
+    [
+        ("S-108", lambda month: month.certified("dispute", state="revoked"), "revoked"),
+        ("S-109", lambda month: month.certified("instability", state="revoked"), "revoked"),
+        ("S-110", lambda month: month.found("control_failure", state="withdrawn"), "finding_withdrawn"),
+        ("S-118", lambda month: month.conduct("criticism_notice", state="withdrawn"), "decision_withdrawn"),
+        ("S-119", lambda month: month.conduct("commendation", state="withdrawn"), "decision_withdrawn"),
+    ],
+)
+def test_what_was_taken_back_is_shown_as_such(item: str, add: Callable[[Month], object], code: str) -> None:
+    month = Month()
+    add(month)
+    found = line(score(month.entries, context()), item)
+    assert (found.counted, why(found)) == ((), {code: 1})
+
+
+@pytest.mark.parametrize("kind", ["criticism_notice", "commendation"])
+def test_only_a_superior_organ_criticises_or_commends(kind: str) -> None:
+    month = Month()
+    month.conduct(kind, level="station")
+    found = line(score(month.entries, context()), {"criticism_notice": "S-118", "commendation": "S-119"}[kind])
+    assert (found.points, why(found)) == (Decimal(0), {"not_superior": 1})
+
+
 def test_months_are_brought_together_as_the_reading_says() -> None:
     quarter = Period(date(2026, 10, 1), date(2026, 12, 31))
     november = Period(date(2026, 11, 1), date(2026, 11, 30))
@@ -228,6 +372,8 @@ def test_the_unit_of_a_visit_follows_the_reading() -> None:
     assert line(score(month.entries, context()), "S-101").points == 20
     found = line(score(month.entries, context(), reading(count_unit="household")), "S-101")
     assert (found.points, why(found)) == (Decimal(10), {"other_unit": 1})
+    found = line(score(month.entries, context(), reading(count_unit="undecided")), "S-101")
+    assert (found.status, found.points, found.open) == ("withheld", None, ("C-03/unit",))
 
 
 def test_someone_posted_in_the_middle_of_a_month_owes_his_part_of_the_quota() -> None:
@@ -344,9 +490,9 @@ def test_the_preset_computes_what_it_can_and_withholds_the_grade_with_the_list_o
     assert sheet.total == 100
     assert sheet.grade is None
     rules = {point.source.partition("/")[0] for point in sheet.withheld}
-    assert rules == {"C-08", "C-12", "C-13", "C-14", "C-15", "C-16", "C-17"}
+    assert rules == {"C-08", "C-12", "C-13", "C-14", "C-15", "C-16", "C-17", "I-201", "P-001"}
     assert {point.who_decides for point in sheet.withheld} == {"方案制定单位"}
-    assert "第4项没有写“扣完为止”,能否扣成负分?(依据C-14,由方案制定单位明确)" in withheld_sentence(sheet.withheld)
+    assert "第4项没有写“扣完为止”,能否扣成负分?" in [point.question for point in sheet.withheld]
 
 
 def test_an_open_reading_withholds_a_line_only_where_it_decides_over_points() -> None:

@@ -39,7 +39,7 @@ class World:
     async def forget(self) -> None:
         """No ledger and no sheets, as before the first fact; who is where stays known."""
         async with self.database.unit() as unit:
-            await unit.connection.execute(text("TRUNCATE ledger_entry, sheet, opened_month, dirty_mark"))
+            await unit.connection.execute(text("TRUNCATE ledger_entry, group_state, sheet, opened_month, dirty_mark"))
 
     async def hear(self, *facts: Said) -> None:
         """Every topic's facts as one batch, in the order given, each batch committed on its own."""

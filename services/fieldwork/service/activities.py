@@ -166,7 +166,7 @@ class Activities:
             for row in replaced
         ]
         await repository.save_verdicts(self._unit.connection, verdicts)
-        self._unit.outbox.add(*(_superseded(row, self._unit) for row in replaced))
+        self._unit.outbox.add(*(_superseded(row, self._unit, self._known.officer(row.author).org) for row in replaced))
         return [
             Change(row.village, "activity", row.id, "rejected", verdict["id"], row.classification)
             for row, verdict in zip(replaced, verdicts, strict=True)
@@ -188,11 +188,18 @@ def _recorded(row: dict[str, Any]) -> Fact[ActivityRecordedV1]:
     )
 
 
-def _superseded(row: Any, unit: Unit) -> Fact[ActivityRejectedV1]:
+def _superseded(row: Any, unit: Unit, org: UUID) -> Fact[ActivityRejectedV1]:
     data = ActivityRejectedV1(
         activity_id=row.id, officer_id=row.done_by, cause="superseded", reason="superseded", decided_by=row.author
     )
-    return Fact.of(data, time=unit.now, actor=row.author, jurisdiction=row.village, classification=row.classification)
+    return Fact.of(
+        data,
+        time=unit.now,
+        actor=row.author,
+        actor_org=org,
+        jurisdiction=row.village,
+        classification=row.classification,
+    )
 
 
 def _require_past(unit: Unit, item: Activity) -> None:

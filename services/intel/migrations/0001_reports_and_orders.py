@@ -57,9 +57,6 @@ def _report() -> None:
     waiting = sa.text("state IN ('recorded', 'awaiting_station')")
     op.create_index("report_waiting", "report", ["next_try_at"], postgresql_where=waiting)
     op.create_index("report_village", "report", ["village", "reported_at", "report_id"])
-    op.create_index("report_station", "report", ["station", "reported_at"])
-    from_activity = sa.text("source = 'activity'")
-    op.create_index("report_of_activity_matter", "report", ["matter_id"], unique=True, postgresql_where=from_activity)
 
 
 def _order() -> None:
@@ -97,7 +94,7 @@ def _stations() -> None:
         "callback",
         sa.Column("org_id", sa.Uuid, primary_key=True),
         sa.Column("webhook_id", sa.Text, primary_key=True),
-        sa.Column("order_id", sa.Uuid, nullable=False, index=True),
+        sa.Column("order_id", sa.Uuid, nullable=False),
         sa.Column("event", sa.Text, nullable=False),
         sa.Column("body_hash", sa.LargeBinary, nullable=False),
         sa.Column("handler_name", sa.LargeBinary),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intel.repository.rows import Row, one_row
@@ -66,6 +66,13 @@ class Known:
     async def served(self, org_id: UUID) -> list[str]:
         """All divisions an organisation is responsible for, of itself or through its areas."""
         return list(await self.connection.scalars(_SERVED, {"org": org_id}))
+
+    async def unit_of(self, officer_id: UUID) -> UUID | None:
+        """The organisation an officer works for: his station, else his employer."""
+        table = metadata.tables["known_officer"]
+        unit = func.coalesce(table.c.station, table.c.employer)
+        found: UUID | None = await self.connection.scalar(select(unit).where(table.c.officer_id == officer_id))
+        return found
 
     async def organisation_names(self, ids: Collection[UUID]) -> dict[UUID, str]:
         """Names for a timeline."""

@@ -80,11 +80,14 @@ class Orders:
         await self.connection.execute(known)
 
     async def retry_all_of(self, org_id: UUID, now: datetime) -> None:
-        """Try everything undelivered of a station again, from the first wait on: its endpoint was set anew."""
+        """Try everything undelivered of a station again, from the first wait on: its endpoint was set anew.
+
+        Calls to the old address lose their lease: how they end says nothing about the new one.
+        """
         again = (
             update(station_order)
             .where(station_order.c.station == org_id, station_order.c.delivery != "delivered")
-            .values(delivery="pending", attempts=0, next_at=now)
+            .values(delivery="pending", attempts=0, next_at=now, lease_token=None, lease_until=None)
         )
         await self.connection.execute(again)
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, text, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from services.intel.repository.known import scheme_at
 from services.intel.repository.rows import Row, all_rows, one_row
@@ -24,15 +25,20 @@ _DAY = "CAST(r.reported_at AT TIME ZONE 'Asia/Shanghai' AS date)"
 
 # The station that is responsible when the report comes in has to act, also on something noticed before a hand-over.
 _TO_ROUTE = f"""
-    SELECT r.*, {station_at("r.village", _DAY)} AS found_station, {scheme_at("r.village", _DAY)} AS found_scheme,
-           EXISTS (SELECT FROM station_order o JOIN report x USING (report_id) WHERE x.matter_id = r.matter_id)
-               AS matter_ordered
+    SELECT r.*, {station_at("r.village", _DAY)} AS found_station, {scheme_at("r.village", _DAY)} AS found_scheme
     FROM report r
 """  # noqa: S608
 _ONE_TO_ROUTE = text(f"{_TO_ROUTE} WHERE r.report_id = :report_id")
 _DUE_TO_ROUTE = text(
     f"{_TO_ROUTE} WHERE r.state IN ('{WAITING[0]}', '{WAITING[1]}') AND r.next_try_at <= :now "
     "ORDER BY r.next_try_at LIMIT :limit FOR UPDATE OF r SKIP LOCKED"
+)
+
+_HOLD_MATTERS = text(
+    """
+    SELECT pg_advisory_xact_lock(hashtextextended('intel.matter ' || matter, 0))
+    FROM (SELECT unnest(CAST(:matters AS text[])) AS matter ORDER BY 1) AS sorted
+    """
 )
 
 
@@ -48,7 +54,7 @@ class Reports:
     connection: AsyncConnection
 
     async def add(self, rows: Sequence[Row]) -> set[UUID]:
-        """Insert those whose id (and, from activities, matter) is not there yet; returns the ids inserted."""
+        """Insert those whose id is not there yet; returns the ids inserted."""
         added = insert(report).on_conflict_do_nothing().returning(report.c.report_id)
         return set((await self.connection.scalars(added, [dict(row) for row in rows])).all())
 
@@ -70,20 +76,20 @@ class Reports:
             query = query.where(report.c.state == state)
         return await self._newest(query, before, limit)
 
-    async def of_reporter(self, reporter: UUID, before: tuple[datetime, UUID] | None, limit: int) -> list[Row]:
-        """An officer's own reports, the newest first, each with its last closing and whether delivery gave up."""
-        last = (
-            select(closing)
-            .where(closing.c.report_id == report.c.report_id)
-            .order_by(closing.c.revision.desc())
-            .limit(1)
-            .lateral()
-        )
+    async def of_reporter(
+        self, reporter: UUID, seen_by: Principal | None, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Row]:
+        """An officer's reports, the newest first, each with its last closing and whether delivery gave up.
+
+        Of another's reports (`seen_by`) only those that one may see.
+        """
+        last = _last_closing()
         query = (
             select(report, last.c.outcome, last.c.truth, last.c.closed_at, last.c.fed_back_at, station_order.c.delivery)
-            .outerjoin(last, last.c.report_id == report.c.report_id)
+            .select_from(report)
+            .outerjoin(last, true())
             .outerjoin(station_order, station_order.c.report_id == report.c.report_id)
-            .where(report.c.reporter == reporter)
+            .where(report.c.reporter == reporter, visible_to(seen_by) if seen_by else true())
         )
         return await self._newest(query, before, limit)
 
@@ -94,17 +100,44 @@ class Reports:
         query = query.order_by(report.c.reported_at.desc(), report.c.report_id.desc()).limit(limit)
         return await all_rows(self.connection, query)
 
-    async def same_matter(self, matters: Collection[UUID]) -> dict[UUID, list[UUID]]:
-        """All reports of each matter, in the order of filing."""
+    async def hold_matters(self, matters: Collection[UUID]) -> None:
+        """Until the end of the transaction nobody else decides about reports of these matters."""
+        await self.connection.execute(_HOLD_MATTERS, {"matters": [str(matter) for matter in matters]})
+
+    async def of_matters(self, matters: Collection[UUID]) -> list[Row]:
+        """All reports of these matters in the order of filing: each whether it is ordered and when it was closed."""
+        last = _last_closing()
         query = (
-            select(report.c.matter_id, report.c.report_id)
+            select(report.c.matter_id, report.c.report_id, report.c.source, report.c.state, last.c.closed_at)
+            .add_columns(station_order.c.order_id.is_not(None).label("ordered"))
+            .select_from(report)
+            .outerjoin(last, true())
+            .outerjoin(station_order, station_order.c.report_id == report.c.report_id)
             .where(report.c.matter_id.in_(matters))
             .order_by(report.c.reported_at, report.c.report_id)
         )
-        found: dict[UUID, list[UUID]] = {}
-        for row in await self.connection.execute(query):
-            found.setdefault(row.matter_id, []).append(row.report_id)
-        return found
+        return await all_rows(self.connection, query)
+
+    async def others_of_matter(self, row: Row, who: Principal) -> list[UUID]:
+        """The other reports of a report's matter that the caller may see, in the order of filing."""
+        query = (
+            select(report.c.report_id)
+            .where(report.c.matter_id == row["matter_id"], report.c.report_id != row["report_id"], visible_to(who))
+            .order_by(report.c.reported_at, report.c.report_id)
+        )
+        return list(await self.connection.scalars(query))
+
+    async def lock_with_matters(self, report_ids: Collection[UUID]) -> list[Row]:
+        """These reports, locked together with all reports of their matters."""
+        matters = select(report.c.matter_id).where(report.c.report_id.in_(report_ids))
+        query = select(report).where(report.c.matter_id.in_(matters)).order_by(report.c.report_id)
+        rows = await all_rows(self.connection, query.with_for_update(key_share=True))
+        return [row for row in rows if row["report_id"] in report_ids]
+
+    async def decide_anew(self, matters: Collection[UUID], state: str, now: datetime) -> None:
+        """Let the reports of these matters that are in a state wait for their decision again."""
+        concerned = report.c.matter_id.in_(matters) & (report.c.state == state)
+        await self.connection.execute(update(report).where(concerned).values(state="recorded", next_try_at=now))
 
     async def to_route(self, report_id: UUID) -> Row:
         """One report with the station and scheme that apply to it as far as known."""
@@ -119,10 +152,13 @@ class Reports:
     async def lock_by_order(self, order_id: UUID, org_id: UUID) -> Row | None:
         """The report behind a station's order, locked against other answers."""
         query = (
-            select(report, station_order.c.order_id, station_order.c.hop, station_order.c.delivery)
+            select(
+                report, station_order.c.order_id, station_order.c.hop, station_order.c.created_at.label("ordered_at")
+            )
             .join(station_order)
             .where(station_order.c.order_id == order_id, station_order.c.station == org_id)
-            .with_for_update()
+            # Not FOR UPDATE: a delivery that ends now holds its order and adds to the report's timeline.
+            .with_for_update(key_share=True)
         )
         return await one_row(self.connection, query)
 
@@ -160,3 +196,9 @@ class Reports:
         """Everything that happened to a report, in order."""
         query = timeline.select().where(timeline.c.report_id == report_id).order_by(timeline.c.at, timeline.c.id)
         return await all_rows(self.connection, query)
+
+
+def _last_closing() -> LateralFromClause:
+    """The closing that counts of each report, to be joined on true."""
+    of_report = select(closing).where(closing.c.report_id == report.c.report_id)
+    return of_report.order_by(closing.c.revision.desc()).limit(1).lateral()

@@ -54,13 +54,9 @@ def unknown_code(kind: str, category: str, signs: Collection[str], playbook: Pla
 
 
 def activity_signs(details: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an entered dispute says beyond itself; none when it was settled or is still being settled.
-
-    Reading of I-001 and I-102: what could not be settled, or may not lawfully be settled on the spot, is out of the
-    village's hands, which is what the scheme calls uncontrollable.
-    """
-    beyond = details.get("state") == "failed" or details.get("on_spot_lawful") is False
-    return ("uncontrollable",) if beyond else ()
+    """The signs an entered dispute shows by itself (I-001); what they mean is the scheme's reading (I-102)."""
+    shown = {"failed": details.get("state") == "failed", "not_lawful_on_spot": details.get("on_spot_lawful") is False}
+    return tuple(sign for sign, is_so in shown.items() if is_so)
 
 
 def _after(instant: datetime, hours: Sourced[int]) -> datetime | None:

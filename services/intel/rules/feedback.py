@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.intel.rules.matters import REPEATED, TAKEN_BACK
 from shared.clock import SHANGHAI
 
-KINDS = {"dispute": "矛盾纠纷", "instability": "不稳定因素"}
 OUTCOMES = {
     "resolved": "已化解",
     "rectified": "已整改",
@@ -24,16 +24,20 @@ STATES = {
     "received": "已派给{station},对方已签收",
     "accepted": "已派给{station},对方已受理,正在处理",
     "returned": "{station}已退回,等待重新派单",
+    REPEATED: "同一事项已由先前的登记上报,不再重复",
+    TAKEN_BACK: "所依据的活动登记未获认定,上报随之撤销",
 }
+ALREADY_ORDERED = "已登记在案,同一事项此前已派给派出所"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the sentence is made of; outcome and truth only once closed."""
+    """What the sentence is made of: the kind in the scheme's own words; outcome and truth only once closed."""
 
     kind: str
     reported_at: datetime
     state: str
+    escalated: bool = False
     station: str | None = None
     outcome: str | None = None
     truth: str | None = None
@@ -43,7 +47,7 @@ class Progress:
 
 def sentence(progress: Progress) -> str:
     """E.g. "10月5日上报的矛盾纠纷:10月6日由城关派出所办结,已化解,情况属实。"."""
-    return f"{_day(progress.reported_at)}上报的{KINDS.get(progress.kind, '情况')}:{_rest(progress)}。"
+    return f"{_day(progress.reported_at)}上报的{progress.kind}:{_rest(progress)}。"
 
 
 def _rest(progress: Progress) -> str:
@@ -53,6 +57,8 @@ def _rest(progress: Progress) -> str:
         return f"{_day(progress.closed_at)}由{station}办结,{found}"
     if progress.undelivered:
         return f"派给{station}的通知未能送达,请当面或电话联系派出所"
+    if progress.state == "filed" and progress.escalated:
+        return ALREADY_ORDERED
     return STATES[progress.state].format(station=station)
 
 

@@ -11,7 +11,14 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from services.intel.errors import CallbackConflict, InTheFuture, OrderNotFound, SignatureOld, SignatureWrong
+from services.intel.errors import (
+    BeforeTheOrder,
+    CallbackConflict,
+    InTheFuture,
+    OrderNotFound,
+    SignatureOld,
+    SignatureWrong,
+)
 from services.intel.repository.orders import Orders
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
@@ -42,7 +49,7 @@ class Callbacks:
 
     async def take(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> CallbackAnswer:
         """Verify, then apply once: a repeat of the same webhook-id gets the first answer and changes nothing."""
-        webhook_id = await self._genuine(org_id, headers, body)
+        webhook_id, tolerance = await self._genuine(org_id, headers, body)
         said = _parsed(body)
         report = await self.reports.lock_by_order(said.order_id, org_id)
         if report is None:
@@ -53,20 +60,26 @@ class Callbacks:
             if seen["body_hash"] != call.body_hash:
                 raise _conflict()
             return CallbackAnswer.model_validate(seen["answer"])
+        self._require_possible(said, report, max(CLOCK_ERROR, tolerance))
         return await self._apply(report, call)
 
-    async def _genuine(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> str:
+    async def _genuine(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> tuple[str, timedelta]:
+        """The call's id, and how far the station's clock may be off."""
         endpoint = await self.stations.endpoint(org_id)
         proof = endpoint and genuine(self.vault.open(endpoint["secret"]), headers, body, self.unit.now)
         if not (endpoint and proof):
             raise SignatureWrong
         if abs(proof.seconds_off) > endpoint["tolerance_seconds"]:
             raise SignatureOld(proof.seconds_off, endpoint["tolerance_seconds"])
-        return proof.webhook_id
+        return proof.webhook_id, timedelta(seconds=endpoint["tolerance_seconds"])
+
+    def _require_possible(self, said: Callback, report: Row, clock_error: timedelta) -> None:
+        if said.at > self.unit.now + clock_error:
+            raise InTheFuture("at 晚于当前时间,请校准时钟后重发", pointer="/at")
+        if said.at < report["ordered_at"] - clock_error:
+            raise BeforeTheOrder("at 早于派单时间,请核对后重发", pointer="/at")
 
     async def _apply(self, report: Row, call: _Call) -> CallbackAnswer:
-        if call.said.at > self.unit.now + CLOCK_ERROR:
-            raise InTheFuture("at 晚于当前时间,请校准时钟后重发", pointer="/at")
         await self._acknowledge(report, call)
         revision = await self._close(report, call) if call.said.event == "closed" else None
         state = later(report["state"], call.said.event)

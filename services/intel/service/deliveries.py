@@ -24,7 +24,7 @@ ATTEMPTS = Counter(
 
 
 def call_of(leased: Row, vault: Vault) -> OrderCall:
-    """The call for a leased order; the same body on every attempt, as everything in it is frozen."""
+    """The call for a leased order. What was decided is frozen; names are those known at this attempt."""
     body = OrderBody.model_validate({**leased, "summary": leased["summary"] and vault.open(leased["summary"])})
     return OrderCall(
         url=leased["url"],

@@ -23,6 +23,13 @@ async def require_own_station(known: Known, org_id: UUID, who: Principal) -> Non
         raise StationNotFound("请核对单位编号,它必须在令牌的辖区内")
 
 
+async def require_whole_station(known: Known, org_id: UUID, who: Principal) -> None:
+    """404 unless all that the organisation serves is in the caller's jurisdiction: he says where its orders go."""
+    served = await known.served(org_id)
+    if not served or not all(who.covers(code) for code in served):
+        raise StationNotFound("请核对单位编号,它所管辖的全部区划都须在令牌的辖区内")
+
+
 class Endpoints:
     """Setting a station's endpoint."""
 
@@ -37,7 +44,7 @@ class Endpoints:
         """Set the address and secret of a station; whatever it has not received yet is tried again at once."""
         if await self.known.organisation(org_id) is None:
             raise NotKnownYet("该单位的资料尚未同步到本服务,请稍后原样重发", "organisation")
-        await require_own_station(self.known, org_id, who)
+        await require_whole_station(self.known, org_id, who)
         if reason := refuse_address(given.url, allowed_hosts):
             raise AddressRefused("地址须为 https,主机须在 CUNJING_INTEL_ALLOWED_HOSTS 中列出", reason=reason)
         if not usable_secret(given.secret):

@@ -23,6 +23,12 @@ class Playbooks:
         """The playbook of a scheme; None when no scheme is bound or it has no usable intel.yaml."""
         return None if scheme is None else _read(scheme, self._override_dir)
 
+    def label(self, scheme: str | None, kind: str) -> str:
+        """What the scheme calls a kind of report."""
+        loaded = self.of(scheme)
+        known = loaded and loaded.value.report_kinds.get(kind)  # type: ignore[call-overload]  # as it was filed then
+        return known.label if known else "情况"
+
 
 @cache
 def _read(scheme: str, override_dir: Path | None) -> Loaded[Playbook] | None:

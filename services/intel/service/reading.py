@@ -17,6 +17,7 @@ from services.intel.repository.rows import Row
 from services.intel.rules.feedback import Progress, sentence
 from services.intel.schemas import Closing, Escalated, Moment, Order, OwnReport, Report, ReportLine
 from services.intel.service.endpoints import require_own_station
+from services.intel.service.playbooks import Playbooks
 from shared.database.unit import Unit
 from shared.security.principal import Principal, acting_for
 from shared.security.vault import Vault
@@ -43,7 +44,6 @@ class Reading:
         names = await self._names([*moments, {"to_org": row["station"]}])
         closing = await self.reports.last_closing(report_id)
         order = await self.orders.of_report(report_id)
-        same = (await self.reports.same_matter([row["matter_id"]]))[row["matter_id"]]
         shown: dict[str, Any] = {
             **row,
             "summary": row["summary"] and vault.open(row["summary"]),
@@ -51,7 +51,7 @@ class Reading:
             "escalation": Escalated(rule=row["rule_id"], **_part(row, Escalated)) if row["rule_id"] else None,
             "order": order and _order(order),
             "closing": closing and Closing(fed_back_to_reporter_at=closing["fed_back_at"], **_part(closing, Closing)),
-            "possible_duplicates": [other for other in same if other != report_id],
+            "possible_duplicates": await self.reports.others_of_matter(row, who),
             "timeline": _timeline(moments, names),
         }
         return Report.model_validate(shown)
@@ -63,14 +63,18 @@ class Reading:
         rows = await self.reports.page(who, division, state, _place(after), limit + 1)
         return _page([ReportLine.model_validate(dict(row)) for row in rows], limit, "reported_at", "report_id")
 
-    async def own(self, who: Principal, officer: UUID | None, after: str | None, limit: int) -> Page[OwnReport]:
-        """What became of one's own reports (I-307); a backend names the officer."""
+    async def own(
+        self, who: Principal, officer: UUID | None, playbooks: Playbooks, after: str | None, limit: int
+    ) -> Page[OwnReport]:
+        """What became of one's own reports (I-307); a backend names the officer and sees what it may see of his."""
         asked = officer or who.officer_id
         if asked is None:
             raise OfficerRequired("令牌不属于某位警员,请用 officer 参数指明")
-        rows = await self.reports.of_reporter(acting_for(who, asked), _place(after), limit + 1)
+        seen_by = None if asked == who.officer_id else who
+        rows = await self.reports.of_reporter(acting_for(who, asked), seen_by, _place(after), limit + 1)
         names = await self.known.organisation_names({row["station"] for row in rows if row["station"]})
-        return _page([_own(row, names.get(row["station"])) for row in rows], limit, "reported_at", "report_id")
+        told = [_own(row, names.get(row["station"]), playbooks.label(row["scheme"], row["kind"])) for row in rows]
+        return _page(told, limit, "reported_at", "report_id")
 
     async def station_orders(self, org_id: UUID, who: Principal, after: str | None, limit: int) -> Page[Order]:
         """A station's orders, the newest first; 404 for a station outside one's jurisdiction."""
@@ -112,11 +116,12 @@ def _timeline(moments: Sequence[Row], names: dict[UUID, str]) -> list[Moment]:
     return shown
 
 
-def _own(row: Row, station: str | None) -> OwnReport:
+def _own(row: Row, station: str | None, kind: str) -> OwnReport:
     progress = Progress(
-        kind=row["kind"],
+        kind=kind,
         reported_at=row["reported_at"],
         state=row["state"],
+        escalated=row["severity"] is not None,
         station=station,
         outcome=row["outcome"],
         truth=row["truth"],

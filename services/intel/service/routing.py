@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from services.intel.repository.orders import Orders
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.rules import escalation
+from services.intel.rules.matters import REPEATED, KnownReport, is_entered, is_ordered
 from services.intel.service import facts
 from services.intel.service.playbooks import Playbooks
 from shared.contracts.envelope import Fact
@@ -68,23 +69,32 @@ class Routing:
         """Decide each by its scheme and order it to its station; what is not known yet is tried again."""
         if not waiting:
             return
-        same = await self.reports.same_matter({row["matter_id"] for row in waiting})
-        moves = [self._move(row, same[row["matter_id"]]) for row in waiting]
+        matters = {row["matter_id"] for row in waiting}
+        await self.reports.hold_matters(matters)
+        known = _by_matter(await self.reports.of_matters(matters))
+        moves = [self._move(row, known[row["matter_id"]]) for row in waiting]
         await self.reports.change([{name: move.report[name] for name in _CHANGING} for move in moves])
         await self.orders.add([move.order for move in moves if move.order])
         await self.reports.note(*(note for move in moves for note in move.notes))
         self.unit.outbox.add(*(fact for move in moves for fact in move.facts))
 
-    def _move(self, row: Row, same_matter: Collection[UUID]) -> _Move:
+    def _move(self, row: Row, of_matter: dict[UUID, KnownReport]) -> _Move:
+        """The row's next step; `of_matter` then knows of it too, for the other rows of its matter."""
         move = _Move(dict(row) | {"next_try_at": self.unit.now + AGAIN})
+        itself = of_matter.pop(row["report_id"])
         if row["state"] == "recorded":
-            self._decide(move, same_matter)
+            self._decide(move, of_matter.values())
         if move.report["state"] == "filed" or row["state"] == "awaiting_station":
-            self._send(move, row)
+            self._send(move, row, of_matter.values())
+        of_matter[row["report_id"]] = replace(itself, state=move.report["state"], ordered=move.order is not None)
         return move
 
-    def _decide(self, move: _Move, same_matter: Collection[UUID]) -> None:
+    def _decide(self, move: _Move, others: Collection[KnownReport]) -> None:
         report = move.report
+        if report["source"] == "activity" and is_entered(report["noticed_at"], others):
+            report |= {"state": REPEATED, "next_try_at": None}
+            self._note(move, REPEATED)
+            return
         loaded = self.playbooks.of(report["found_scheme"])
         if loaded is None:
             return
@@ -103,18 +113,18 @@ class Routing:
         if decision:
             report |= {name: getattr(decision, name) for name in decision.__slots__}
             self._note(move, "escalated", code=decision.rule_id)
-        others = [other for other in same_matter if other != report["report_id"]]
-        move.facts.append(facts.filed(report, in_time, others))
+        same = [other.report_id for other in others if other.stands]
+        move.facts.append(facts.filed(report, in_time, same))
 
-    def _send(self, move: _Move, before: Row) -> None:
+    def _send(self, move: _Move, before: Row, others: Collection[KnownReport]) -> None:
         """To the station's orders when escalated, else to its work list."""
         report = move.report
         station = report["found_station"]
-        # C-49: the officer already reported this matter himself; his activity adds nothing the station must act on.
-        repeated = report["source"] == "activity" and report["matter_ordered"]
-        if report["severity"] is None or repeated:
+        # C-49: a station that has the matter in hand gets no second order for it.
+        in_hand = is_ordered(report["noticed_at"], others)
+        if report["severity"] is None or in_hand:
             report |= {"state": "filed", "station": station, "next_try_at": None}
-            self._note(move, "on_record", to_org=station, code="matter_ordered" if repeated else None)
+            self._note(move, "on_record", to_org=station, code="matter_ordered" if in_hand else None)
         elif station is None:
             report["state"] = "awaiting_station"
             if before["state"] != "awaiting_station":
@@ -142,3 +152,11 @@ class Routing:
     def _note(self, move: _Move, what: str, to_org: UUID | None = None, code: str | None = None) -> None:
         entry = {"report_id": move.report["report_id"], "at": self.unit.now, "what": what}
         move.notes.append(entry | {"to_org": to_org, "code": code})
+
+
+def _by_matter(rows: Sequence[Row]) -> dict[UUID, dict[UUID, KnownReport]]:
+    matters: dict[UUID, dict[UUID, KnownReport]] = {}
+    for row in rows:
+        known = KnownReport(row["report_id"], row["source"], row["state"], row["ordered"], row["closed_at"])
+        matters.setdefault(row["matter_id"], {})[known.report_id] = known
+    return matters

@@ -1,4 +1,4 @@
-"""Ledger, dirty marks, opened months and sheets."""
+"""Ledger, dirty marks, opened months, seen versions and sheets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,13 +42,26 @@ def _ledger() -> None:
     op.create_index(
         "ledger_entry_village", "ledger_entry", ["village", "day"], postgresql_where=sa.text("officer_id IS NULL")
     )
-    op.create_index(
-        "ledger_entry_matter", "ledger_entry", ["matter_id"], postgresql_where=sa.text("matter_id IS NOT NULL")
+    of_matter = sa.text("matter_id IS NOT NULL")
+    op.create_index("ledger_entry_matter", "ledger_entry", ["matter_id"], postgresql_where=of_matter)
+    op.create_index("ledger_entry_matters_of", "ledger_entry", ["village", "day"], postgresql_where=of_matter)
+    op.create_table(
+        "group_state",
+        sa.Column("group_id", sa.Uuid, primary_key=True),
+        sa.Column("told_on", sa.Date, primary_key=True),
+        sa.Column("rev", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("fact", sa.Uuid, nullable=False),
     )
 
 
 def _marks() -> None:
     op.create_table("opened_month", sa.Column("month", sa.Date, primary_key=True))
+    op.create_table(
+        "seen_version",
+        sa.Column("scheme", sa.Text, primary_key=True),
+        sa.Column("version", sa.Text, nullable=False),
+    )
     op.create_table(
         "dirty_mark",
         sa.Column("officer_id", sa.Uuid, primary_key=True),

@@ -9,17 +9,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Subquery, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, Text, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scoring.repository.sheets import touching
 from services.scoring.rules import Period
-from services.scoring.tables import metadata, sheet
+from services.scoring.tables import dirty_mark, metadata, sheet
 from shared.security.jurisdiction import within
 
 division = metadata.tables["known_division"]
 officer = metadata.tables["known_officer"]
 assignment = metadata.tables["known_assignment"]
+area = metadata.tables["known_area"]
 
 Position = tuple[Decimal, UUID]
 """Total and officer of the last row of a page."""
@@ -71,6 +72,19 @@ async def officers_ranked(connection: AsyncConnection, ask: Question) -> int:
     return int(await connection.scalar(select(func.count()).select_from(_board(ask))) or 0)
 
 
+async def pending(connection: AsyncConnection, ask: Question) -> int:
+    """How many officers posted in the division are still to be scored anew."""
+    his = assignment.c.officer_id == dirty_mark.c.officer_id
+    held = assignment.join(
+        area, and_(assignment.c.where_type == "area", assignment.c.where_id == cast(area.c.area_id, Text))
+    )
+    village = func.unnest(area.c.villages).column_valued("village", joins_implicitly=True)
+    in_village = exists().where(his, assignment.c.where_type == "village", _inside(assignment.c.where_id, ask))
+    in_area = exists(select(village).select_from(held).where(his, _inside(village, ask)))
+    query = select(func.count()).select_from(dirty_mark).where(or_(in_village, in_area))
+    return int(await connection.scalar(query) or 0)
+
+
 async def vacancies(connection: AsyncConnection, ask: Question) -> list[tuple[str, str]]:
     """Villages of the division without a main auxiliary on any day of the period."""
     covered = exists().where(
@@ -83,7 +97,7 @@ async def vacancies(connection: AsyncConnection, ask: Question) -> list[tuple[st
     query = (
         select(division.c.code, division.c.name)
         .where(division.c.level == "village", _meets(division, ask.period), ~covered)
-        .where(within(division.c.code, ask.division), within(division.c.code, ask.jurisdiction))
+        .where(_inside(division.c.code, ask))
         .order_by(division.c.code)
     )
     return [(row.code, row.name) for row in await connection.execute(query)]
@@ -119,6 +133,10 @@ def _with_names(board: Subquery) -> Select[Any]:
 
 def _rows(rows: Sequence[Any]) -> list[Ranked]:
     return [Ranked(**row._mapping) for row in rows]
+
+
+def _inside(code: ColumnElement[Any], ask: Question) -> ColumnElement[bool]:
+    return and_(within(code, ask.division), within(code, ask.jurisdiction))
 
 
 def _meets(table: Any, period: Period) -> Any:

@@ -48,12 +48,29 @@ _OF_OFFICERS = text(
 )
 _OF_VILLAGES = text(
     f"""
-    SELECT {_ENTRY} FROM ledger_entry e
+    SELECT {_ENTRY}, CASE e.source WHEN 'group' THEN (
+        SELECT CAST(json_agg(json_build_array(s.told_on, s.state) ORDER BY s.told_on) AS text)
+        FROM group_state s WHERE s.group_id = e.entry_id) END AS states
+    FROM ledger_entry e
     WHERE e.officer_id IS NULL AND e.village = ANY(CAST(:villages AS text[]))
-      AND e.day <= :last AND (e.until IS NULL OR e.until >= :first)
+      AND e.day <= :last AND COALESCE(e.until, e.day) >= :first
     """  # noqa: S608
 )
-_BY_ID = text(f"SELECT {_ENTRY} FROM ledger_entry e WHERE e.entry_id = ANY(CAST(:ids AS uuid[]))")  # noqa: S608
+_MATTERS_OF = text(
+    f"""
+    SELECT {_ENTRY} FROM ledger_entry e
+    WHERE e.day IS NOT NULL AND e.matter_id IN (
+        SELECT here.matter_id FROM ledger_entry here
+        WHERE here.matter_id IS NOT NULL AND here.village = ANY(CAST(:villages AS text[]))
+          AND here.day BETWEEN :first AND :last)
+    """  # noqa: S608
+)
+_BY_ID = text(
+    f"""
+    SELECT {_ENTRY}, ARRAY(SELECT s.fact FROM group_state s WHERE s.group_id = e.entry_id ORDER BY s.told_on) AS told
+    FROM ledger_entry e WHERE e.entry_id = ANY(CAST(:ids AS uuid[]))
+    """  # noqa: S608
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,14 @@ async def entries_of_villages(
     return (await connection.execute(_OF_VILLAGES, values)).all()
 
 
+async def matters_of_villages(
+    connection: AsyncConnection, villages: Collection[str], first: date, last: date
+) -> Sequence[Row[tuple[object, ...]]]:
+    """All entries, whoever's and whenever, of the matters that these villages had between the days."""
+    values = {"villages": list(villages), "first": first, "last": last}
+    return (await connection.execute(_MATTERS_OF, values)).all()
+
+
 async def entries_by_id(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Row[tuple[object, ...]]]:
-    """These entries, in no order."""
+    """These entries, in no order, each with the facts that told a group's states."""
     return (await connection.execute(_BY_ID, {"ids": list(ids)})).all()

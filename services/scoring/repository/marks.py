@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -63,15 +63,13 @@ _EVERYBODY = text(
     {MARK_TOUCHED}
     """  # noqa: S608
 )
-_OUTDATED = text(
-    f"""
-    WITH touched AS (
-        SELECT s.officer_id, {_ALWAYS} FROM sheet s
-        JOIN unnest(CAST(:schemes AS text[]), CAST(:versions AS text[])) AS now(scheme, version) USING (scheme)
-        WHERE s.total IS NOT NULL AND s.scheme_version <> now.version
-    )
-    {MARK_TOUCHED}
-    """  # noqa: S608
+_SEE = text(
+    """
+    INSERT INTO seen_version AS s (scheme, version)
+    SELECT * FROM unnest(CAST(:schemes AS text[]), CAST(:versions AS text[])) AS now(scheme, version) ORDER BY scheme
+    ON CONFLICT (scheme) DO UPDATE SET version = excluded.version WHERE s.version <> excluded.version
+    RETURNING scheme
+    """
 )
 # A single fact is scored at once. During a backlog, which shows as hundreds of facts within half a second, an officer
 # waits until his facts have had two seconds to come in, and only a few are scored at a time: else every batch would
@@ -110,11 +108,6 @@ async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
     return [Mark(row.officer_id, row.since, row.until) for row in rows]
 
 
-async def marks_waiting(connection: AsyncConnection) -> int:
-    """How many officers have still to be scored anew."""
-    return int(await connection.scalar(text("SELECT count(*) FROM dirty_mark")) or 0)
-
-
 async def hold_assignments(connection: AsyncConnection) -> None:
     """Before marking whoever is assigned: wait for changes of assignments under way, and keep new ones waiting.
 
@@ -129,13 +122,15 @@ async def change_assignments(connection: AsyncConnection) -> None:
 
 
 async def open_months(connection: AsyncConnection, days: Collection[date]) -> None:
-    """Months in which something happened or which have begun: from then on everybody appraised has a sheet."""
+    """Months in which something happened or which have begun: from then on everybody appraised has a sheet.
+
+    Marks by assignments, so they are held before.
+    """
     months = {day.replace(day=1) for day in days}
     if not months:
         return
     unopened = months - set(await connection.scalars(_OPENED, {"months": sorted(months)}))
     if unopened:
-        await hold_assignments(connection)
         await connection.execute(_OPEN, {"months": sorted(unopened)})
 
 
@@ -155,10 +150,10 @@ async def mark_everybody(connection: AsyncConnection) -> int:
     return int((await connection.execute(_EVERYBODY)).rowcount)
 
 
-async def mark_outdated(connection: AsyncConnection, versions: Sequence[tuple[str, str]]) -> None:
-    """Officers with a sheet under another version of a scheme than the one loaded now."""
-    schemes, current = [scheme for scheme, _ in versions], [version for _, version in versions]
-    await connection.execute(_OUTDATED, {"schemes": schemes, "versions": current})
+async def see_versions(connection: AsyncConnection, versions: Mapping[str, str]) -> set[str]:
+    """Keep which version of each scheme is in use; returns the schemes that were last seen in another one."""
+    values = {"schemes": list(versions.keys()), "versions": list(versions.values())}
+    return set((await connection.scalars(_SEE, values)).all())
 
 
 async def officers_of_assignments(connection: AsyncConnection, assignments: Collection[str]) -> set[UUID]:

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from services.scoring.repository.marks import mark_everybody
 from services.scoring.routes.dependencies import Operator, Reader, TheRubrics
 from services.scoring.schemas import DivisionCode, Month, Recomputation, SchemeId, Scoreboard, Summary
 from services.scoring.service.boards import Boards
+from services.scoring.service.marking import score_everybody_anew
 from shared.security.audit import record_audit
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
 from shared.web.unit import UnitOfWork
@@ -55,6 +55,6 @@ async def summary(
 @router.post("/recomputations", status_code=202)
 async def recompute(who: Operator, unit: UnitOfWork) -> Recomputation:
     """Score everybody anew from the ledger; sheets that come out the same keep their revision."""
-    officers = await mark_everybody(unit.connection)
+    officers = await score_everybody_anew(unit)
     await record_audit(unit, who, "scoring.recompute", "everybody")
     return Recomputation(officers=officers)

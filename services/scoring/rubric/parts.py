@@ -147,6 +147,7 @@ class BaseAdd(_Part):
     earns: dict[str, Alternative]
     monthly_cap: Sourced[Decimal]
     base_mode: str
+    villages: str
     aggregator: str
 
     def facts(self) -> Iterator[str]:
@@ -158,6 +159,7 @@ class BaseAdd(_Part):
     def refs(self) -> Refs:
         """Yield each reading used with the choices it must offer."""
         yield self.base_mode, ("exclusive", "floor", "additive")
+        yield self.villages, ("mean", "min")
         yield self.aggregator, ("mean", "min", "last", "sum_capped")
 
 

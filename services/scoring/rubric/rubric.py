@@ -55,12 +55,17 @@ class Grades(SchemeModel):
 
 
 class Rubric(SchemeModel):
-    """scoring.yaml: everything the evaluator knows of a scheme."""
+    """scoring.yaml: everything the evaluator knows of a scheme.
+
+    `appraised` says which posts are scored (P-001); `report_hours` what 及时 means (I-201).
+    """
 
     title: str
     full: Sourced[Decimal]
     measure_period: str
     readings: dict[str, Reading]
+    appraised: dict[str, Sourced[bool]] = Field(default_factory=dict)
+    report_hours: Sourced[int] | None = None
     facts: dict[str, Selector]
     groups: dict[str, Group] = Field(default_factory=dict)
     lines: dict[str, Line]
@@ -77,6 +82,15 @@ class Rubric(SchemeModel):
     def choice(self, reading: str) -> str | None:
         """Return how a rule is read, None while nobody decided."""
         return self.readings[reading].value
+
+    def source(self, reading: str) -> str:
+        """Name the rule that a reading reads."""
+        return self.readings[reading].source
+
+    def appraises(self, post: str) -> bool:
+        """True unless the post is decided not to be scored; while that is open its sheets get no grade."""
+        decided = self.appraised.get(post)
+        return decided is None or decided.value is not False
 
     def refs(self) -> Refs:
         """Yield each reading used anywhere with the choices it must offer."""
@@ -108,6 +122,8 @@ class Rubric(SchemeModel):
             yield from (f"{item}: there is no part {name} before the one it gates" for name in _missing_gates(line))
         for name, selector in self.facts.items():
             yield from (f"{name}: reason {why} has no text" for why in selector.require if why not in self.reasons)
+            if selector.in_time and self.report_hours is None:
+                yield f"{name}: there are no report_hours to be in time by"
 
     def _wrong_total(self) -> Iterator[str]:
         inside = [line.full for line in self.lines.values() if line.full and not line.group and not line.outside]

@@ -73,9 +73,13 @@ EntryKind = Annotated[
 
 
 class Selector(SchemeModel):
-    """Which facts are meant: `where` says what belongs here, `require` what it needs to count (reason → conditions)."""
+    """Which facts are meant: `where` says what belongs here, `require` what it needs to count (reason → conditions).
+
+    `in_time` asks more of a report: to have come within the rubric's `report_hours`.
+    """
 
     kind: EntryKind
     where: Conditions = Field(default_factory=dict)
     require: dict[str, Conditions] = Field(default_factory=dict)
+    in_time: bool = False
     within: Within | None = None

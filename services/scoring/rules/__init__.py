@@ -1,8 +1,8 @@
 """The pure evaluator: evidence of one officer + a rubric = a sheet. No I/O, no clock, no scheme of its own."""
 
-from services.scoring.rules.entries import FACTS, Context, Entry, Period, Stay
+from services.scoring.rules.entries import FACTS, Context, Entry, Period, Stay, spells
 from services.scoring.rules.evaluate import Plan, compile_rubric, evaluate
-from services.scoring.rules.sentences import reason, sentences, withheld_sentence
+from services.scoring.rules.sentences import reason, sentences
 from services.scoring.rules.sheet import Counted, Figure, LineResult, NotCounted, Notice, Sheet
 from services.scoring.rules.windows import evidence_from, measure_period
 
@@ -25,5 +25,5 @@ __all__ = [
     "measure_period",
     "reason",
     "sentences",
-    "withheld_sentence",
+    "spells",
 ]

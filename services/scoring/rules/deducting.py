@@ -6,7 +6,7 @@ from math import floor
 
 from services.scoring.rubric import Deduct, Rubric, Shortfall
 from services.scoring.rules.entries import Entry, Period, Stay
-from services.scoring.rules.selectors import Evidence, Judged
+from services.scoring.rules.selectors import UNDECIDED, Evidence, Judged
 from services.scoring.rules.sheet import Counted, Figure, Number, Outcome
 from services.scoring.rules.units import first_of_each, gather
 from services.scoring.rules.windows import posted, share, windows_of
@@ -33,7 +33,7 @@ def shortfall(name: str, part: Shortfall, evidence: Evidence, rubric: Rubric) ->
     done = required = short = ZERO
     windows = windows_of(evidence.context.period, part.months.get())
     for window in windows:
-        found = _right_unit(gather(evidence, part.of, window, outcome), part, rubric)
+        found = _right_unit(gather(evidence, part.of, window, outcome), part, rubric, outcome)
         counted = list(first_of_each(found, part.once_per, outcome))
         outcome.counted += [Counted(entry.id, ZERO, name) for entry in counted]
         for mine, stays in _owed(part, counted, evidence.context.stays, window):
@@ -77,16 +77,19 @@ def _required(part: Shortfall, window: Period, stays: Sequence[Stay], rubric: Ru
     if posted_share in (0, 1):
         return part.minimum.get() * int(posted_share)
     if reading is None:
-        outcome.open.append(part.partial)
+        outcome.open.append(rubric.source(part.partial))
     if reading == "whole":
         return part.minimum.get()
     return Decimal(floor(part.minimum.get() * posted_share.numerator / posted_share.denominator))
 
 
-def _right_unit(found: list[Judged], part: Shortfall, rubric: Rubric) -> list[Judged]:
+def _right_unit(found: list[Judged], part: Shortfall, rubric: Rubric, outcome: Outcome) -> list[Judged]:
     """Count households, persons or either (C-03)."""
-    if part.unit is None:
+    if part.unit is None or not found:
         return found
     wanted = rubric.choice(part.unit)
+    if wanted is None:
+        outcome.open.append(rubric.source(part.unit))
+        return [(entry, why or UNDECIDED) for entry, why in found]
     units = ("household", "person") if wanted == "either" else (wanted,)
     return [(entry, why or (None if entry.attributes.get("unit") in units else "other_unit")) for entry, why in found]

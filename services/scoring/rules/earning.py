@@ -28,18 +28,20 @@ def level(name: str, part: Level, evidence: Evidence, rubric: Rubric) -> Outcome
     known = _good_by_village(part, evidence, outcome)
     reached = [_reached(part, known.get(village, {}), outcome) for village in villages]
     points = [part.levels[code].points.get() if code != NO_LEVEL else ZERO for code in reached] or [ZERO]
-    outcome.points = _over_villages(points, rubric.choice(part.villages), part, outcome)
+    outcome.points = over_villages(points, part.villages, rubric, outcome)
     for code, count in sorted(Counter(reached or [NO_LEVEL]).items()):
         worth = part.levels[code].points.get() if code in part.levels else ZERO
         outcome.figures.append(Figure(name, code, {"points": worth, "periods": count}, part.say.get(code, "")))
     return outcome
 
 
-def _over_villages(points: Sequence[Decimal], reading: str | None, part: Level, outcome: Outcome) -> Decimal:
+def over_villages(points: Sequence[Decimal], name: str, rubric: Rubric, outcome: Outcome) -> Decimal:
+    """Bring the points of an officer's villages together as the reading says; equal ones need none."""
     if len(set(points)) == 1:
         return points[0]
+    reading = rubric.choice(name)
     if reading is None:
-        outcome.open.append(part.villages)
+        outcome.open.append(rubric.source(name))
     return min(points) if reading == "min" else mean(points)
 
 
@@ -108,10 +110,10 @@ def _not_credited(part: Add, rubric: Rubric, gate: Outcome | None, credited: int
         scope = rubric.choice(part.gate.reading)
         if scope == "item":
             return "item_not_scored"
-        outcome.open += [part.gate.reading] if scope is None else []
+        outcome.open += [rubric.source(part.gate.reading)] if scope is None else []
     if part.credit and credited:
         credit = rubric.choice(part.credit)
         if credit == "appraisal":
             return "once_per_appraisal"
-        outcome.open += [part.credit] if credit is None else []
+        outcome.open += [rubric.source(part.credit)] if credit is None else []
     return None

@@ -1,8 +1,8 @@
 """What the evaluator reads: ledger entries of one officer and where he was posted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -82,3 +82,15 @@ class Context:
     stays: tuple[Stay, ...]
     connected: frozenset[str] = frozenset(FACTS.values())
     days_off: frozenset[date] | None = None
+
+
+def spells(valid: Period, told: Sequence[tuple[date, str]]) -> Iterator[tuple[str, Period]]:
+    """Yield each state something was in and for which days: what was told first holds from its beginning.
+
+    What is told later holds from that day on, so that a change takes nothing from the months before it.
+    """
+    begins = [valid.first, *(max(valid.first, day) for day, _ in told[1:])]
+    ends = [*(min(valid.last, day - timedelta(days=1)) for day in begins[1:]), valid.last]
+    for (_, state), first, last in zip(told, begins, ends, strict=True):
+        if first <= last:
+            yield state, Period(first, last)

@@ -1,6 +1,6 @@
 """One sheet: each line's parts, the line's limits, the limits lines share, total, vetoes, grade."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,7 +29,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedLine:
-    """A line with its readings chosen; `open` names the readings that choose a way of counting and are open."""
+    """A line with its readings chosen; `open` names the open rules that would choose a way of counting."""
 
     item: str
     line: Line
@@ -45,9 +45,12 @@ def compile_rubric(rubric: Rubric) -> Plan:
     return Plan(rubric, compile_selectors(rubric), lines, tuple(undecided(rubric)))
 
 
-def evaluate(plan: Plan, entries: Iterable[Entry], context: Context) -> Sheet:
-    """Score one officer; the answer depends on the set of entries, not on their order."""
-    evidence = Evidence(entries, plan.selectors, context)
+def evaluate(plan: Plan, entries: Iterable[Entry], context: Context, matters: Iterable[Entry] = ()) -> Sheet:
+    """Score one officer; the answer depends on the set of entries, not on their order.
+
+    `matters` are the entries about matters of his villages, whoever did the work.
+    """
+    evidence = _evidence(plan, list(entries), list(matters), context)
     drafts = [_draft(planned, evidence, plan.rubric) for planned in plan.lines]
     lines = tuple(share_points(drafts, plan.rubric))
     total = sum((line.points for line in lines if line.points is not None), ZERO)
@@ -58,8 +61,15 @@ def evaluate(plan: Plan, entries: Iterable[Entry], context: Context) -> Sheet:
     return Sheet(total, lines, _grade(plan, lines, total, vetoes), plan.open, vetoes, notices)
 
 
+def _evidence(plan: Plan, entries: Sequence[Entry], matters: Sequence[Entry], context: Context) -> Evidence:
+    if not matters:
+        return Evidence(entries, plan.selectors, context)
+    known = {entry.id: entry for entry in (*entries, *matters)}
+    return Evidence(entries, plan.selectors, context, Evidence(known.values(), plan.selectors, context))
+
+
 def _grade(plan: Plan, lines: Iterable[LineResult], total: Decimal, vetoes: tuple[str, ...]) -> str | None:
-    """Return the grade, none while anything is open (C-17) or a line has no points."""
+    """Return the grade, none while anything is open (C-17) or a line has no points; a veto stands whatever they are."""
     if plan.open:
         return None
     if vetoes:
@@ -103,7 +113,7 @@ def _plan(item: str, line: Line, rubric: Rubric) -> PlannedLine:
         if not isinstance(part, Choice):
             parts.append((name, part))
         elif (chosen := rubric.choice(part.reading)) is None:
-            unanswered.append(part.reading)
+            unanswered.append(rubric.source(part.reading))
         else:
             parts.append((name, part.readings[chosen]))
     needs = tuple(need for _, part in parts for need in _needs(part, rubric))
@@ -127,5 +137,6 @@ def _rules(item: str, line: Line, rubric: Rubric) -> Iterator[str]:
     refs += [line.veto.over] if line.veto else []
     refs += [floor] if line.group and (floor := rubric.groups[line.group].floor) else []
     sources = [value.source for part in (line, *selectors) for _, value in sourced_values(part)]
+    sources += [rubric.report_hours.source for selector in selectors if selector.in_time and rubric.report_hours]
     sources += [rubric.readings[reading].source for reading in refs]
     yield from dict.fromkeys([item, *(source.partition("/")[0] for source in sources)])

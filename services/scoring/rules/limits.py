@@ -72,7 +72,7 @@ class Draft:
         """Show the line without points: an open reading decides over them."""
         self.status = "withheld"
 
-    def result(self, rubric: Rubric) -> LineResult:
+    def result(self) -> LineResult:
         """Freeze the line."""
         mine = self.outcome
         return LineResult(
@@ -89,7 +89,7 @@ class Draft:
             counted=tuple(mine.counted),
             not_counted=tuple(mine.not_counted),
             figures=tuple(mine.figures),
-            open=tuple(dict.fromkeys(rubric.readings[name].source for name in mine.open)),
+            open=tuple(dict.fromkeys(mine.open)),
         )
 
 
@@ -97,7 +97,7 @@ def share_points(drafts: Sequence[Draft], rubric: Rubric) -> Iterator[LineResult
     """Yield the lines in the rubric's order, those of a group within the group's points."""
     for name, members in groupby(drafts, key=lambda draft: draft.line.group):
         if name is None:
-            yield from (draft.result(rubric) for draft in members)
+            yield from (draft.result() for draft in members)
         else:
             yield from _group(name, rubric.groups[name], list(members), rubric)
 
@@ -111,7 +111,7 @@ def _group(name: str, group: Group, members: Sequence[Draft], rubric: Rubric) ->
         for draft in computed:
             draft.cap(room)
             room -= draft.outcome.points
-    yield from (draft.result(rubric) for draft in members)
+    yield from (draft.result() for draft in members)
 
 
 def _start(name: str, group: Group, computed: Sequence[Draft], members: Sequence[Draft], rubric: Rubric) -> LineResult:
@@ -121,9 +121,9 @@ def _start(name: str, group: Group, computed: Sequence[Draft], members: Sequence
     reading = rubric.choice(group.floor) if group.floor else "none"
     open_floor: tuple[str, ...] = ()
     if left < 0 and reading is None and group.floor:
-        open_floor = (rubric.readings[group.floor].source,)
+        open_floor = (rubric.source(group.floor),)
         for draft in computed:
-            draft.outcome.open.append(group.floor)
+            draft.outcome.open += open_floor
             draft.withhold()
     elif reading == "zero":
         _stop_at_zero(full, computed)

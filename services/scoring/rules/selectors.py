@@ -21,7 +21,7 @@ UNDECIDED = "reading_undecided"
 
 @dataclass(frozen=True, slots=True)
 class CompiledSelector:
-    """`belongs` says whether an entry is meant at all, `judge` why it does not count."""
+    """`belongs` says whether an entry is meant at all, `judge` why it does not count; `open` names rules it lacks."""
 
     kind: str
     belongs: Predicate
@@ -30,10 +30,20 @@ class CompiledSelector:
 
 
 class Evidence:
-    """The entries of one officer, ordered, with each selector run at most once."""
+    """The entries of one officer, ordered, with each selector run at most once.
 
-    def __init__(self, entries: Iterable[Entry], selectors: Mapping[str, CompiledSelector], context: Context) -> None:
+    `everybody` has in addition what others did about matters of his villages: it disturbs a quiet month, no more.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        selectors: Mapping[str, CompiledSelector],
+        context: Context,
+        everybody: "Evidence | None" = None,
+    ) -> None:
         self.context = context
+        self.everybody = everybody or self
         self._selectors = selectors
         self._by_kind: dict[str, list[Entry]] = {}
         self._found: dict[str, list[Judged]] = {}
@@ -55,7 +65,7 @@ class Evidence:
         return [judged for judged in self.find(name) if touches(judged[0], period)]
 
     def open_readings(self, name: str) -> tuple[str, ...]:
-        """Name the open readings without which this selector cannot judge."""
+        """Name the open rules without which this selector cannot judge."""
         return self._selectors[name].open
 
 
@@ -71,7 +81,9 @@ def compile_selectors(rubric: Rubric) -> dict[str, CompiledSelector]:
 
 def _compile(selector: Selector, rubric: Rubric) -> CompiledSelector:
     required = tuple((why, _all(conditions)) for why, conditions in selector.require.items())
-    deadline, unanswered = _deadline(selector.within, rubric)
+    limits = (_deadline(selector.within, rubric), _in_time(selector, rubric))
+    judges = tuple(limit for limit, _ in limits if limit)
+    unanswered = tuple(rule for _, rules in limits for rule in rules)
 
     def judge(entry: Entry, context: Context) -> str | None:
         if not entry.verified:  # A-201
@@ -81,7 +93,7 @@ def _compile(selector: Selector, rubric: Rubric) -> CompiledSelector:
         for why, met in required:
             if not met(entry):
                 return why
-        return deadline(entry, context) if deadline else None
+        return next(filter(None, (limit(entry, context) for limit in judges)), None)
 
     return CompiledSelector(selector.kind, _all(selector.where), judge, unanswered)
 
@@ -141,9 +153,8 @@ def _deadline(within: Within | None, rubric: Rubric) -> tuple[Judge | None, tupl
     """Compile a deadline (C-16); while a reading of it is open no entry can be judged."""
     if within is None:
         return None, ()
-    unanswered = tuple(
-        name for name in (within.day_type, within.start.reading, within.end.reading) if rubric.choice(name) is None
-    )
+    readings = (within.day_type, within.start.reading, within.end.reading)
+    unanswered = tuple(rubric.source(name) for name in readings if rubric.choice(name) is None)
     if unanswered:
         return (lambda entry, context: UNDECIDED), unanswered
     start = _reader(within.start.at[rubric.choice(within.start.reading) or ""])
@@ -166,6 +177,24 @@ def _deadline(within: Within | None, rubric: Rubric) -> tuple[Judge | None, tupl
         return "late" if taken > days else None
 
     return judge, ()
+
+
+def _in_time(selector: Selector, rubric: Rubric) -> tuple[Judge | None, tuple[str, ...]]:
+    """Compile 及时 (I-201): intel's word; what was filed while nobody had given it a figure is measured by it later."""
+    if not selector.in_time or rubric.report_hours is None:
+        return None, ()
+    hours = rubric.report_hours.value
+
+    def judge(entry: Entry, context: Context) -> str | None:
+        said = entry.attributes["in_time"]
+        if said == "undecided":
+            if hours is None:
+                return UNDECIDED
+            noticed_at = datetime.fromisoformat(entry.attributes["noticed_at"])
+            said = "yes" if entry.occurred_at - noticed_at <= timedelta(hours=hours) else "no"
+        return None if said == "yes" else "too_late"
+
+    return judge, (rubric.report_hours.source,) if hours is None else ()
 
 
 def as_day(value: Any) -> date | None:

@@ -1,10 +1,9 @@
 """Chinese sentences an officer can read, from figures and codes alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from services.scoring.rules.sheet import LineResult, Number
-from shared.schemes.sourced import OpenPoint
 
 NOT_CONNECTED = "本项所需数据暂无来源,暂不计分"
 WITHHELD = "本项待明确后计分({rules})"
@@ -17,6 +16,7 @@ REASONS: Mapping[str, str] = {
     "repeat": "同一对象同月重复",
     "same_matter": "同一事项已计",
     "other_period": "计入其他考核期",
+    "too_late": "上报不及时",
     "incomplete": "尚未办结或材料不全",
     "cap": "已满分",
     "late": "超过规定时限",
@@ -48,11 +48,6 @@ def sentences(line: LineResult) -> list[str]:
 def reason(code: str, of_scheme: Mapping[str, str]) -> str:
     """Say why a fact does not count."""
     return of_scheme.get(code) or REASONS.get(code) or code
-
-
-def withheld_sentence(points: Iterable[OpenPoint]) -> list[str]:
-    """Say what has to be decided, by whom, under which rule."""
-    return [f"{point.question}(依据{point.source},由{point.who_decides}明确)" for point in points]
 
 
 def _written(numbers: Mapping[str, Number]) -> dict[str, str]:

@@ -82,7 +82,7 @@ class Sheet:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one part found, still to be limited by its line; `open` names readings that decide over points."""
+    """What one part found, still to be limited by its line; `open` names open rules that decide over points."""
 
     points: Decimal = Decimal(0)
     counted: list[Counted] = field(default_factory=list)

@@ -29,7 +29,7 @@ def order(entry: Entry) -> tuple[datetime, int]:
 
 
 def gather(evidence: Evidence, names: Sequence[str], period: Period, outcome: Outcome) -> list[Judged]:
-    """Return the entries any of the selectors means in the period; a reading they need is noted when it is open."""
+    """Return the entries any of the selectors means in the period; a rule they need is noted when it is open."""
     if len(names) == 1:
         found = evidence.within(names[0], period)
     else:
@@ -72,11 +72,16 @@ def first_of_each(found: Iterable[Judged], once_per: OncePer, outcome: Outcome) 
 
 @dataclass(slots=True)
 class Matter:
-    """All that is known of one matter; `earned` names the alternative met, `used` the entries that meet it."""
+    """All that is known of one matter; `earned` names the alternative met, `used` the entries that meet it.
+
+    `held_up` names the facts that wait for an open rule; `undecided` is true when such a rule decides whether it earns.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     reasons: dict[UUID, str | None] = field(default_factory=dict)
     good: dict[str, list[Entry]] = field(default_factory=dict)
+    held_up: set[str] = field(default_factory=set)
+    undecided: bool = False
     earned: str = ""
     used: tuple[Entry, ...] = ()
 
@@ -92,14 +97,18 @@ class Matter:
         self.reasons[entry.id] = self.reasons.get(entry.id) or why
         if why is None:
             self.good.setdefault(name, []).append(entry)
+        elif why == UNDECIDED:
+            self.held_up.add(name)
 
     def settle(self, earns: Mapping[str, Alternative]) -> None:
         """Find the first alternative whose facts are all known."""
-        for name, alternative in earns.items():
-            met = all(fact in self.good for fact in alternative.all)
-            if met and not any(fact in self.good for fact in alternative.none):
-                self.earned, self.used = name, tuple(self.good[fact][0] for fact in alternative.all)
+        possible = {name: way for name, way in earns.items() if not any(fact in self.good for fact in way.none)}
+        for name, way in possible.items():
+            if all(fact in self.good for fact in way.all):
+                self.earned, self.used = name, tuple(self.good[fact][0] for fact in way.all)
                 return
+        known = self.good.keys() | self.held_up
+        self.undecided = any(known.issuperset(way.all) for way in possible.values())
 
     def count(self, points: Decimal) -> Iterator[Counted]:
         """Yield the facts behind the point, the one that earns it first."""
@@ -136,6 +145,6 @@ def matters(
     for matter in known.values():
         matter.entries.sort(key=order)
         matter.settle(earns)
-        if UNDECIDED in matter.reasons.values():
-            outcome.open += _open_readings(evidence, facts_of(earns))
+        if matter.undecided:
+            outcome.open += _open_readings(evidence, sorted(matter.held_up))
     return sorted(known.values(), key=lambda matter: order(matter.anchor or matter.entries[0]))

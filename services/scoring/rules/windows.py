@@ -52,8 +52,8 @@ def posted(window: Period, stay: Stay) -> bool:
 
 
 def measure_period(rubric: Rubric, day: date) -> Period:
-    """Return the period whose sheet holds `day`; while C-08 is open, the calendar month of the quotas."""
-    return window_of(day, MONTHS[rubric.choice(rubric.measure_period) or "month"])
+    """Return the period whose sheet holds `day`; only for a rubric that says how long one is (C-08)."""
+    return window_of(day, MONTHS[rubric.readings[rubric.measure_period].get()])
 
 
 def evidence_from(rubric: Rubric, period: Period) -> date:

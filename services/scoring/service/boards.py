@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from services.scoring.errors import SchemeUnknown
+from services.scoring.errors import SchemeUnknown, SchemeUnusable
 from services.scoring.repository import boards
 from services.scoring.repository.boards import Position, Question, Ranked
-from services.scoring.repository.marks import marks_waiting
 from services.scoring.rules import measure_period
 from services.scoring.rules.sentences import written
 from services.scoring.schemas import Rank, Scoreboard, Summary
@@ -50,6 +49,8 @@ class Boards:
 
     def _ask(self, division: str, day: date, scheme_id: str) -> tuple[Scheme, Question]:
         scheme = self._rubrics.find(scheme_id)
+        if self._rubrics.is_broken(scheme_id):
+            raise SchemeUnusable
         if scheme is None:
             raise SchemeUnknown("请检查 scheme;可用方案由适用登记决定")
         if not scheme.measured:
@@ -62,7 +63,7 @@ class Boards:
             "scheme": {"id": scheme.id, "title": scheme.plan.rubric.title, "version": scheme.version[:12]},
             "period": {"first": ask.period.first, "last": ask.period.last},
             "officers": await boards.officers_ranked(self._connection, ask),
-            "pending": await marks_waiting(self._connection),
+            "pending": await boards.pending(self._connection, ask),
             "withheld": [open_point(point) for point in scheme.plan.open],
         }
 

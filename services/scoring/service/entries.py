@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from services.scoring.repository.evidence import Posting
-from services.scoring.rules import FACTS, Entry
+from services.scoring.rules import FACTS, Entry, Period, spells
 from shared.clock import SHANGHAI
 
 CONNECTED = frozenset(FACTS.values()) - {
@@ -39,6 +40,9 @@ class OwnWork:
         return any(first <= day <= last for first, last in self._stays.get(village, ()))
 
 
+_OF_NOBODY = OwnWork(())
+
+
 def entry_of(row: Any, own: OwnWork) -> Entry | None:
     """The row as an entry; None while only a verdict on it is known."""
     if row.recorded is None:
@@ -52,9 +56,28 @@ def entry_of(row: Any, own: OwnWork) -> Entry | None:
     return _plain(row, recorded, own)
 
 
+def entries_of_village(row: Any) -> Iterator[Entry]:
+    """What belongs to a village, for everybody posted there: a group once for each state it was in."""
+    entry = entry_of(row, _OF_NOBODY)
+    if entry and row.source == "group":
+        told = [(date.fromisoformat(day), state) for day, state in orjson.loads(row.states)]
+        for state, days in spells(Period(row.day, row.until), told):
+            yield replace(entry, state=state, day=days.first, until=days.last, occurred_at=_midnight(days.first))
+    elif entry:
+        yield entry
+
+
+def matter_of_village(row: Any) -> Entry | None:
+    """What somebody did about a village's matter, whether he was posted there or not."""
+    entry = entry_of(row, _OF_NOBODY)
+    return replace(entry, own=True) if entry else None
+
+
 def facts_behind(row: Any) -> list[UUID]:
     """The ids of the facts an entry was merged from."""
-    return [UUID(orjson.loads(part)["fact"]) for part in (row.recorded, row.judged, row.closed) if part]
+    return list(row.told) or [
+        UUID(orjson.loads(part)["fact"]) for part in (row.recorded, row.judged, row.closed) if part
+    ]
 
 
 def _activity(row: Any, recorded: dict[str, Any], judged: dict[str, Any], own: OwnWork) -> Entry:
@@ -78,29 +101,31 @@ def _activity(row: Any, recorded: dict[str, Any], judged: dict[str, Any], own: O
 
 
 def _report(row: Any, filed: dict[str, Any], said: dict[str, Any], closed: dict[str, Any], own: OwnWork) -> Entry:
-    state = "filed"
-    if closed:
-        state = "closed"
-    elif said:
-        state = "acknowledged" if said["step"] in _ACKNOWLEDGED else said["step"]
     attributes = {**filed, **closed, "cooperated": filed["reporter"] in closed.get("cooperated", ())}
     return Entry(
         id=row.entry_id,
         kind="report",
-        state=state,
+        state=_report_state(said, closed),
         officer_id=row.officer_id,
         village=row.village,
         day=row.day,
         occurred_at=datetime.fromisoformat(filed["reported_at"]),
         matter_id=row.matter_id,
-        # Only what was escalated has a receiver who acknowledges or closes it.
-        attributes=attributes | {"escalated": bool(said or closed)},
+        # It has a severity from the moment a rule escalated it, long before its station says a word.
+        attributes=attributes | {"escalated": filed["severity"] is not None or bool(said or closed)},
         own=own.holds(row.village, row.day),
     )
 
 
+def _report_state(said: dict[str, Any], closed: dict[str, Any]) -> str:
+    if closed:
+        return "withdrawn" if closed["outcome"] == "withdrawn" else "closed"
+    if said:
+        return "acknowledged" if said["step"] in _ACKNOWLEDGED else str(said["step"])
+    return "filed"
+
+
 def _plain(row: Any, recorded: dict[str, Any], own: OwnWork) -> Entry:
-    lasting = row.source in ("group", "nothing_certified")
     return Entry(
         id=row.entry_id,
         kind=row.source,
@@ -108,14 +133,17 @@ def _plain(row: Any, recorded: dict[str, Any], own: OwnWork) -> Entry:
         officer_id=row.officer_id,
         village=row.village,
         day=row.day,
-        occurred_at=datetime.combine(row.day, time(), SHANGHAI),
+        occurred_at=_midnight(row.day),
         quantity=Decimal(recorded["count"]) if row.source == "finding" else Decimal(1),
         matter_id=row.matter_id,
         attributes=recorded,
-        # What belongs to a village is shown to those posted there; the days of the posting are the line's business.
         own=row.officer_id is None or own.holds(row.village, row.day),
-        until=(row.until or date.max) if lasting else None,
+        until=row.until,
     )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), SHANGHAI)
 
 
 def of_window(entries: Sequence[Entry], first: date, last: date) -> list[Entry]:

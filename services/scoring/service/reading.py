@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.scoring.errors import MeasurePeriodUndecided, SheetNotFound
+from services.scoring.errors import MeasurePeriodUndecided, SchemeUnusable, SheetNotFound
 from services.scoring.repository import evidence
 from services.scoring.repository.boards import officer_name
 from services.scoring.repository.sheets import StoredSheet, sheet_of_day
@@ -42,18 +42,21 @@ class Sheets:
     async def _stored(self, officer_id: UUID, day: date, scheme: str | None, jurisdiction: str) -> StoredSheet:
         sheet = await sheet_of_day(self._connection, officer_id, day, scheme, jurisdiction)
         if sheet is None:
-            await self._refuse_unmeasured(officer_id, jurisdiction)
+            await self._refuse_unscored(officer_id, jurisdiction)
             raise SheetNotFound("请检查人员、考核期和方案;考核期开始后才有评分表")
         return sheet
 
-    async def _refuse_unmeasured(self, officer_id: UUID, jurisdiction: str) -> None:
-        """When he is bound to a scheme whose measure period is open, say so instead of 404."""
+    async def _refuse_unscored(self, officer_id: UUID, jurisdiction: str) -> None:
+        """When he is bound to a scheme that is broken or whose measure period is open, say so instead of 404."""
         postings = await evidence.postings(self._connection, [officer_id])
         mine = [posting for posting in postings if posting.village.startswith(jurisdiction)]
         for binding in await evidence.bindings(self._connection):
             scheme = self._rubrics.find(binding.scheme)
-            bound = any(p.post in binding.posts and p.village.startswith(binding.jurisdiction) for p in mine)
-            if bound and scheme and not scheme.measured:
+            if not any(p.post in binding.posts and p.village.startswith(binding.jurisdiction) for p in mine):
+                continue
+            if self._rubrics.is_broken(binding.scheme):
+                raise SchemeUnusable
+            if scheme and not scheme.measured:
                 raise unmeasured(scheme)
 
     async def _head(self, sheet: StoredSheet) -> dict[str, Any]:
@@ -78,11 +81,14 @@ class Sheets:
         return scheme.plan.rubric.title if scheme else scheme_id
 
     async def _facts(self, sheet: StoredSheet) -> dict[str, Content]:
-        """What is known of every entry of the sheet, by entry id; own work is told by the assignments as of now."""
+        """What is known of every entry of the sheet, by entry id; own work is told by the assignments as of now.
+
+        What belongs to a village, a group or a certificate, is everybody's who answers for it.
+        """
         lines = sheet.content["lines"]
         ids = {found[0] for line in lines for found in (*line["counted"], *line["not_counted"])}
         rows = await evidence.entries_by_id(self._connection, [UUID(id_) for id_ in ids])
-        placed = [(sheet.officer_id, row.village, row.day) for row in rows if row.village]
+        placed = [(sheet.officer_id, row.village, row.day) for row in rows if row.village and row.officer_id]
         own = await own_work(self._connection, placed)
         reasons = self._reasons(sheet.scheme)
         return {
@@ -91,7 +97,7 @@ class Sheets:
                 "facts": facts_behind(row),
                 "day": row.day,
                 "village": row.village,
-                "own": row.village is None or (sheet.officer_id, row.village, row.day) in own,
+                "own": None in (row.officer_id, row.village) or (sheet.officer_id, row.village, row.day) in own,
                 "reasons": reasons,
             }
             for row in rows

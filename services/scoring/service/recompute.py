@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID, uuid5
@@ -14,7 +14,14 @@ from services.scoring.repository.marks import Mark, opened_months, take_marks
 from services.scoring.repository.sheets import Key, StoredSheet, save_sheets, sheets_of
 from services.scoring.rules import Context, Entry, Period, Stay, evaluate
 from services.scoring.service.contents import NOT_APPRAISED, TAKEN_OFF, content_of, digest_of, fact_of
-from services.scoring.service.entries import CONNECTED, OwnWork, entry_of, of_window
+from services.scoring.service.entries import (
+    CONNECTED,
+    OwnWork,
+    entries_of_village,
+    entry_of,
+    matter_of_village,
+    of_window,
+)
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
 
@@ -37,6 +44,18 @@ class Job:
         """What there is one sheet of."""
         return self.officer_id, self.scheme.id, self.period.first
 
+    @property
+    def villages(self) -> Set[str]:
+        """The villages he answers for, in the order of his postings."""
+        return dict.fromkeys(stay.village for stay in self.stays).keys()
+
+    def concerns(self, entry: Entry) -> bool:
+        """Whether something of a village is his: what lasts always is, what happened on a day if he was there then."""
+        if entry.until:
+            return True
+        his = (stay for stay in self.stays if stay.village == entry.village)
+        return any(stay.first <= entry.day <= (stay.last or date.max) for stay in his)
+
 
 @dataclass
 class Ledger:
@@ -44,13 +63,22 @@ class Ledger:
 
     of_officer: dict[UUID, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     of_village: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    of_matter: dict[UUID, list[Entry]] = field(default_factory=lambda: defaultdict(list))
 
     def of(self, job: Job) -> list[Entry]:
         """The entries one sheet rests on."""
         first, last = job.evidence_from, job.period.last
-        villages = dict.fromkeys(stay.village for stay in job.stays)
-        shared = (entry for village in villages for entry in of_window(self.of_village[village], first, last))
-        return [*of_window(self.of_officer[job.officer_id], first, last), *shared]
+        shared = (entry for village in job.villages for entry in of_window(self.of_village[village], first, last))
+        return [*of_window(self.of_officer[job.officer_id], first, last), *filter(job.concerns, shared)]
+
+    def matters_of(self, job: Job) -> list[Entry]:
+        """The entries of every matter his villages had, whoever dealt with it."""
+        return [
+            entry
+            for entries in self.of_matter.values()
+            if not job.villages.isdisjoint(entry.village for entry in entries)
+            for entry in entries
+        ]
 
 
 class Recompute:
@@ -73,12 +101,12 @@ class Recompute:
         now = self._unit.now
         computed = await self.computed(marks)
         stored = await sheets_of(self._connection, {mark.officer_id for mark in marks})
-        found = [*computed.values(), *_taken_off(stored.values(), computed.keys(), marks)]
+        found = [*computed.values(), *self._taken_off(stored.values(), computed.keys(), marks)]
         changed = [(sheet, stored.get(sheet.key)) for sheet in found if _differs(sheet, stored.get(sheet.key))]
         if changed:
             revised = [(replace(sheet, revision=old.revision + 1) if old else sheet, old) for sheet, old in changed]
             await save_sheets(self._connection, [sheet for sheet, _ in revised], now)
-            self._unit.outbox.add(*(fact_of(sheet, old, now) for sheet, old in revised if sheet.villages))
+            self._unit.outbox.add(*(fact_of(sheet, old, now) for sheet, old in revised))
 
     async def computed(self, marks: Sequence[Mark]) -> dict[Key, StoredSheet]:
         """The marked sheets as the ledger gives them now, with nothing stored looked at."""
@@ -90,7 +118,7 @@ class Recompute:
         months = await opened_months(self._connection)
         jobs = [job for mark in marks for job in _jobs(mark, postings[mark.officer_id], schemes, months)]
         ledger = await self._ledger(jobs, postings)
-        return {job.key: self._sheet(job, ledger.of(job)) for job in jobs}
+        return {job.key: self._sheet(job, ledger) for job in jobs}
 
     def _schemes(self, bindings: Iterable[Binding]) -> list[tuple[Scheme, list[Binding]]]:
         bound: dict[str, list[Binding]] = defaultdict(list)
@@ -111,15 +139,17 @@ class Recompute:
                 ledger.of_officer[officer].append(entry)
         villages = {stay.village for job in jobs for stay in job.stays}
         first, last = min(job.evidence_from for job in jobs), max(job.period.last for job in jobs)
-        everywhere = OwnWork(())
         for row in await reading.entries_of_villages(self._connection, villages, first, last):
-            if entry := entry_of(row, everywhere):
-                ledger.of_village[row.village].append(entry)
+            ledger.of_village[row.village] += entries_of_village(row)
+        for row in await reading.matters_of_villages(self._connection, villages, first, last):
+            if entry := matter_of_village(row):
+                ledger.of_matter[row.matter_id].append(entry)
         return ledger
 
-    def _sheet(self, job: Job, entries: Iterable[Entry]) -> StoredSheet:
+    def _sheet(self, job: Job, ledger: Ledger) -> StoredSheet:
         scheme, period = job.scheme, job.period
-        result = evaluate(scheme.plan, entries, Context(job.officer_id, period, job.stays, CONNECTED))
+        context = Context(job.officer_id, period, job.stays, CONNECTED)
+        result = evaluate(scheme.plan, ledger.of(job), context, ledger.matters_of(job))
         content = content_of(result, scheme)
         villages = tuple(dict.fromkeys(stay.village for stay in job.stays if _meets(stay.first, stay.last, period)))
         return StoredSheet(
@@ -139,6 +169,17 @@ class Recompute:
             computed_at=self._unit.now,
         )
 
+    def _taken_off(
+        self, stored: Iterable[StoredSheet], computed: Iterable[Key], marks: Iterable[Mark]
+    ) -> Iterator[StoredSheet]:
+        """Sheets of the marked days that nothing asks for any more: the officer is not among those appraised (C-45)."""
+        keys, marked = set(computed), {mark.officer_id: mark for mark in marks}
+        for sheet in stored:
+            mark = marked[sheet.officer_id]
+            touched = sheet.period_to >= mark.since and sheet.period_from <= mark.until
+            if touched and sheet.key not in keys and not self._rubrics.is_broken(sheet.scheme):
+                yield replace(sheet, total=None, grade=None, vetoes=(), digest=TAKEN_OFF, content=NOT_APPRAISED)
+
 
 def _jobs(
     mark: Mark, postings: Sequence[Posting], schemes: Iterable[tuple[Scheme, list[Binding]]], months: Sequence[date]
@@ -147,17 +188,25 @@ def _jobs(
         for period, first in scheme.periods(months):
             if period.last < mark.since or first > mark.until:
                 continue
-            stays = tuple(_stays(postings, [b for b in bindings if _meets(b.first, b.last, period)]))
+            stays = tuple(_stays(postings, bindings, scheme))
             if any(_meets(stay.first, stay.last, period) for stay in stays):
                 yield Job(mark.officer_id, scheme, period, first, stays)
 
 
-def _stays(postings: Iterable[Posting], bindings: Sequence[Binding]) -> Iterator[Stay]:
-    """The villages he is appraised for (C-45). A backup's work counts, the quota stays with the owner (C-39)."""
+def _stays(postings: Iterable[Posting], bindings: Sequence[Binding], scheme: Scheme) -> Iterator[Stay]:
+    """The villages he is appraised for (C-45), on the days on which the post is bound to the scheme (C-01).
+
+    A backup's work counts, the quota stays with the owner (C-39).
+    """
     for posting in postings:
-        bound = any(posting.post in b.posts and posting.village.startswith(b.jurisdiction) for b in bindings)
-        if bound and posting.role != "backup":
-            yield Stay(posting.village, posting.first, posting.last)
+        if posting.role == "backup" or not scheme.appraises(posting.post):
+            continue
+        for binding in bindings:
+            bound = posting.post in binding.posts and posting.village.startswith(binding.jurisdiction)
+            first = max(posting.first, binding.first)
+            last = min(posting.last or date.max, binding.last or date.max)
+            if bound and first <= last:
+                yield Stay(posting.village, first, last)
 
 
 def _meets(first: date, last: date | None, period: Period) -> bool:
@@ -171,15 +220,6 @@ def _windows(jobs: Iterable[Job]) -> Iterator[tuple[UUID, date, date]]:
         his[job.officer_id].append(job)
     for officer, mine in his.items():
         yield officer, min(job.evidence_from for job in mine), max(job.period.last for job in mine)
-
-
-def _taken_off(stored: Iterable[StoredSheet], computed: Iterable[Key], marks: Iterable[Mark]) -> Iterator[StoredSheet]:
-    """Sheets of the marked days that nothing asks for any more: the officer is not among those appraised (C-45)."""
-    keys, marked = set(computed), {mark.officer_id: mark for mark in marks}
-    for sheet in stored:
-        mark = marked[sheet.officer_id]
-        if sheet.key not in keys and sheet.period_to >= mark.since and sheet.period_from <= mark.until:
-            yield replace(sheet, total=None, grade=None, vetoes=(), digest=TAKEN_OFF, content=NOT_APPRAISED)
 
 
 def _differs(sheet: StoredSheet, stored: StoredSheet | None) -> bool:

@@ -11,7 +11,7 @@ import structlog
 
 from services.scoring.rubric import Rubric
 from services.scoring.rules import Period, Plan, compile_rubric, evidence_from, measure_period
-from shared.schemes import load_scheme, scheme_ids
+from shared.schemes import SchemeError, load_scheme, scheme_ids
 from shared.schemes.loader import read_scheme
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,10 @@ class Scheme:
     id: str
     version: str
     plan: Plan
+
+    def appraises(self, post: str) -> bool:
+        """Whether holders of the post are scored (P-001)."""
+        return self.plan.rubric.appraises(post)
 
     @property
     def measured(self) -> bool:
@@ -38,16 +42,28 @@ class Scheme:
 
 
 class Rubrics:
-    """Finds the rubric of a scheme; one that is broken raises SchemeError, nothing is scored by half of it."""
+    """Finds the rubric of a scheme. Nothing is scored by one that is broken; the others go on."""
 
     def __init__(self, override_dir: Path | None) -> None:
         self._override_dir = override_dir
-        self._loaded: dict[str, Scheme | None] = {}
+        self._loaded: dict[str, Scheme | SchemeError | None] = {}
 
     def find(self, scheme_id: str) -> Scheme | None:
-        """The scheme's rubric; None when it is unknown here or scores nothing."""
+        """The scheme's rubric; None when it is unknown here, scores nothing, or is broken."""
+        found = self._once(scheme_id)
+        return found if isinstance(found, Scheme) else None
+
+    def is_broken(self, scheme_id: str) -> bool:
+        """Whether its files have faults: what was computed before stays as it is until somebody mends them."""
+        return isinstance(self._once(scheme_id), SchemeError)
+
+    def _once(self, scheme_id: str) -> Scheme | SchemeError | None:
         if scheme_id not in self._loaded:
-            self._loaded[scheme_id] = self._load(scheme_id)
+            try:
+                self._loaded[scheme_id] = self._load(scheme_id)
+            except SchemeError as error:
+                log.error("rubric.unusable", scheme=scheme_id, error=str(error))
+                self._loaded[scheme_id] = error
         return self._loaded[scheme_id]
 
     def _load(self, scheme_id: str) -> Scheme | None:

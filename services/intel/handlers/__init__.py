@@ -1,1 +1,0 @@
-"""The worker's edges: facts of other services, timers, and the loop that delivers orders."""

@@ -1,0 +1,77 @@
+"""An activity is rejected: the report that was made of it is taken back, unless a station has been given it already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.intel.repository.known import Known
+from services.intel.repository.reports import Reports
+from services.intel.repository.rows import Row
+from services.intel.rules.matters import REPEATED, TAKEN_BACK
+from services.intel.service import facts
+from shared.database.unit import Unit
+
+# Not yet with a station: nobody was told of the first two, of the others the fact is out.
+_SILENT, _PUBLISHED = ("recorded", REPEATED), ("filed", "awaiting_station")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What was decided about the activity behind a report, by whom; the unit is absent where the author did it."""
+
+    cause: str
+    at: datetime
+    by: UUID
+    unit: UUID | None
+
+
+class Withdrawal:
+    """Taking reports back."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.reports = Reports(unit.connection)
+        self.known = Known(unit.connection)
+
+    async def of(self, rejections: Mapping[UUID, Rejection]) -> None:
+        """By report id. Nothing that a station was told to do is silently undone: there it is noted, no more."""
+        rows = await self.reports.lock_with_matters(rejections.keys())
+        if not rows:
+            return
+        await self.reports.hold_matters({row["matter_id"] for row in rows})
+        await self._take_back([row for row in rows if row["state"] in (*_SILENT, *_PUBLISHED)], rejections)
+        ordered = (row for row in rows if row["state"] not in (*_SILENT, *_PUBLISHED, TAKEN_BACK))
+        await self.reports.note(*(self._note(row, "activity_rejected", rejections) for row in ordered))
+
+    async def _take_back(self, rows: Sequence[Row], rejections: Mapping[UUID, Rejection]) -> None:
+        changed = {"state": TAKEN_BACK, "next_try_at": None}
+        await self.reports.change([{"report_id": row["report_id"], **changed} for row in rows])
+        await self.reports.note(*(self._note(row, TAKEN_BACK, rejections) for row in rows))
+        for row in rows:
+            if row["state"] in _PUBLISHED:
+                closing = await self._closing(rejections[row["report_id"]])
+                self.unit.outbox.add(facts.closed(row, closing))
+        # Another activity may say the same of the matter: now its report is the one that counts.
+        await self.reports.decide_anew({row["matter_id"] for row in rows}, REPEATED, self.unit.now)
+
+    async def _closing(self, rejection: Rejection) -> Row:
+        # He himself while his unit is not known here: the fact must not wait for it.
+        closed_by = rejection.unit or await self.known.unit_of(rejection.by) or rejection.by
+        return {
+            "outcome": "withdrawn",
+            "truth": "unknown",
+            "closed_by": closed_by,
+            "closed_at": rejection.at,
+            "cooperated": (),
+            "record_seen": False,
+            "fed_back_at": self.unit.now,
+            "revision": 1,
+        }
+
+    def _note(self, row: Row, what: str, rejections: Mapping[UUID, Rejection]) -> Row:
+        rejection = rejections[row["report_id"]]
+        entry = {"report_id": row["report_id"], "at": self.unit.now, "what": what, "code": rejection.cause}
+        return entry | {"by_officer": None if rejection.unit else rejection.by, "by_org": rejection.unit}
