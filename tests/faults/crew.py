@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tests.faults.process import LOST, Orders, start
 class _Member:
     orders: Callable[[], Orders]
     process: BaseProcess
+    rest: float
+    back_at: float = 0.0
 
 
 class Crew:
@@ -27,9 +30,9 @@ class Crew:
         self.killed = 0
         self.gave_up = 0
 
-    def keep(self, name: str, orders: Callable[[], Orders]) -> None:
-        """Have a process of this name, started anew with new orders whenever it ends."""
-        self._members[name] = _Member(orders, start(orders()))
+    def keep(self, name: str, orders: Callable[[], Orders], rest: float = 0.0) -> None:
+        """Have a process of this name, started anew with new orders whenever it ends, after a rest."""
+        self._members[name] = _Member(orders, start(orders()), rest)
 
     def pid(self, name: str) -> int:
         """Its process number now."""
@@ -65,7 +68,9 @@ class Crew:
         """Start again what ended, for ever."""
         while True:
             for member in self._members.values():
-                if not member.process.is_alive():
+                if member.process.is_alive():
+                    member.back_at = time.monotonic() + member.rest
+                elif time.monotonic() >= member.back_at:
                     member.process.join()
                     self.killed += member.process.exitcode == -signal.SIGKILL
                     self.gave_up += member.process.exitcode == LOST

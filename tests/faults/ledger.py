@@ -173,6 +173,11 @@ class Lane:
         """A query on the reader's database."""
         return await _rows(self.reader, sql, values)
 
+    async def count(self) -> int:
+        """Rows of the ledger."""
+        [row] = await self.read_rows("SELECT count(*) AS n FROM ledger")
+        return int(row.n)
+
     async def outstanding(self) -> int:
         """Sum over streams of published less applied sequences: the count check (promise 14)."""
         [out] = await self.published_rows("SELECT coalesce(sum(last_seq), 0) AS n FROM outbox_stream")
