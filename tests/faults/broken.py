@@ -18,6 +18,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.incoming import Incoming
 from shared.messaging.relay import BATCH, BUSY_PAUSE, Relay
 from shared.messaging.sorting import Broken, Cursor, Sorted
+from tests.faults.conftest import pick
 
 if TYPE_CHECKING:
     from services.fieldwork.repository.changes import Change
@@ -132,6 +133,14 @@ class ConsumerWithoutContinuity(Consumer):
         await super().run()
 
 
+class ConsumerThatLeaks(Consumer):
+    """Keeps something of every poll."""
+
+    async def _poll(self) -> None:
+        self.__dict__.setdefault("kept", []).append(b"x" * pick(1_000_000, 40_000))
+        await super()._poll()
+
+
 _NUMBERED_BY_ID = text(
     """
     INSERT INTO change (county, position, village, item_type, item_id, what, verdict_id, classification, at)
@@ -213,6 +222,7 @@ CONSUMERS: dict[str, type[Any]] = {
     "commits first": ConsumerThatCommitsFirst,
     "goes on past poison": ConsumerThatGoesOn,
     "no continuity": ConsumerWithoutContinuity,
+    "leaks": ConsumerThatLeaks,
     "trusts the log": ConsumerThatTrustsTheLog,
     "resets": ConsumerThatResets,
     "no patience": ConsumerWithoutPatience,

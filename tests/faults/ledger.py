@@ -184,10 +184,14 @@ class Lane:
         [read] = await self.read_rows("SELECT coalesce(sum(last_seq), 0) AS n FROM stream_cursor")
         return int(out.n - read.n)
 
+    async def sent(self) -> bool:
+        """All that was published is on the log."""
+        [row] = await self.published_rows("SELECT count(*) AS n FROM outbox WHERE published_at IS NULL")
+        return bool(row.n == 0)
+
     async def caught_up(self) -> bool:
         """All that was published is on the log, and the reader has read the log to its end."""
-        [row] = await self.published_rows("SELECT count(*) AS n FROM outbox WHERE published_at IS NULL")
-        return row.n == 0 and all(
+        return await self.sent() and all(
             of.waiting == 0 for of in await lag_of(self.reader, self.address.bootstrap, [self.address.topic])
         )
 
