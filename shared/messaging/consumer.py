@@ -27,7 +27,7 @@ from shared.messaging.handling import Refused, Subscription
 from shared.messaging.incoming import Incoming, read
 from shared.messaging.ownership import Ownership, OwnershipLost
 from shared.messaging.progress import Progress, Pulse
-from shared.messaging.replaced import LogReplaced, is_strange
+from shared.messaging.replaced import LogCheck, LogReplaced
 from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
 from shared.observability.metrics import DEAD_LETTERS_KEPT, HELD_FACTS, HELD_STREAMS
@@ -76,8 +76,7 @@ class Consumer:
         self._kafka = new_consumer(bootstrap, service)
         self._ownership = Ownership(connection, tuple(sorted(topics)), PARTITIONS)
         self._positions: dict[TopicPartition, int] = {}
-        self._unproven: set[TopicPartition] = set()
-        self._seen: set[str] = set()
+        self._check = LogCheck(self._kafka, connection, topics)
         self._waiting: set[str] = set()
         self._pulse = Pulse(HANGS_AFTER)
         self._reviewed = self._looked = 0.0
@@ -99,7 +98,9 @@ class Consumer:
                 await self._poll()
                 backoff = FIRST_BACKOFF
             except OffsetOutOfRangeError as error:
-                self._begin_at_positions(error)
+                if not self._check.excuses(error.args[0]):
+                    raise  # the log does not have what we need next: never skip silently
+                self._seek_back()
             except NoOffsetForPartitionError:
                 raise
             except (DBAPIError, KafkaError) as error:
@@ -121,29 +122,18 @@ class Consumer:
     async def _review_when_due(self) -> None:
         if time.monotonic() - self._reviewed < REVIEW:
             return
-        self._require_logs()
+        self._check.require_logs(self._positions)
         for topic, number in await self._ownership.surplus():
             partition = TopicPartition(topic, number)
             self._kafka.pause(partition)
             del self._positions[partition]
-            self._unproven.discard(partition)
+            self._check.end(partition)
             await self._ownership.release(topic, number)
         await self._start_at_stored_offsets(await self._ownership.take())
         self._reviewed = time.monotonic()
         if self._reviewed - self._looked > LOOK_AT_HELD:
             await self._look_at_held()
         self.progress.report({p: at for p, at in self._positions.items() if p.topic not in self._waiting})
-
-    def _require_logs(self) -> None:
-        """A topic that was there must not go, for one of the same name may come in its place; nor may a log shrink."""
-        there = {topic for topic in self._topics if self._kafka.partitions_for_topic(topic)}
-        if gone := self._seen - there:
-            raise LogReplaced(f"the broker has no topic {', '.join(sorted(gone))} any more")
-        self._seen = there
-        for (topic, number), position in self._positions.items():
-            end = self._kafka.highwater(TopicPartition(topic, number))
-            if end is not None and end < position:
-                raise LogReplaced(f"{topic}/{number} ends at {end}, before our offset {position}")
 
     async def _start_at_stored_offsets(self, taken: Sequence[tuple[str, int]]) -> None:
         """Read the offsets in a statement after the lock was taken, then seek and resume."""
@@ -155,7 +145,7 @@ class Consumer:
                 partition = TopicPartition(topic, number)
                 self._positions[partition] = stored.get(number, 0)
                 if self._positions[partition]:
-                    self._unproven.add(partition)
+                    self._check.begin(partition)
                 self._seek(partition)
                 if topic not in self._waiting:
                     self._kafka.resume(partition)
@@ -183,45 +173,36 @@ class Consumer:
         polled = await self._kafka.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
         by_topic: dict[str, list[ConsumerRecord]] = defaultdict(list)
         for partition, records in polled.items():
-            if partition in self._positions:
-                by_topic[partition.topic] += await self._proven(partition, records)
+            if partition in self._positions and (ours := await self._proven(partition, records)):
+                by_topic[partition.topic] += ours
         for topic, records in by_topic.items():
             types = self._topics[topic].types
             await self._apply(topic, [read(record, types) for record in records])
 
     async def _proven(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        """The records from our position on, after a look at the one before it, which we must have read."""
-        if partition not in self._unproven:
+        """The records from our position on; the one before it is looked at, as long as that is due, and left out."""
+        if not self._check.is_open(partition):
             return records
         before = [record for record in records if record.offset < self._positions[partition]]
-        if before and await self._is_strange(before[0]):
-            return await self._not_our_log(partition)
-        self._unproven.discard(partition)
+        if before and not await self._check.knows(before[0]):
+            await self._not_our_log(partition)
+            return []
+        self._check.end(partition)
         return records[len(before) :]
 
-    async def _is_strange(self, record: ConsumerRecord) -> bool:
-        subscription = self._topics[record.topic]
-        incoming = read(record, subscription.types)
-        if incoming.stream_key is None:
-            return False
-        async with self._connection.begin():
-            known = await state.cursors(self._connection, record.topic, [incoming.stream_key])
-        return is_strange(incoming, known.get(incoming.stream_key), compacted=subscription.compacted)
-
-    async def _not_our_log(self, partition: TopicPartition) -> list[ConsumerRecord]:
+    async def _not_our_log(self, partition: TopicPartition) -> None:
         """A stream topic ends the process; reference data is read anew, for older states of it do no harm."""
         topic, number = partition
-        at = self._positions[partition]
         if not self._topics[topic].compacted:
+            at = self._positions[partition]
             raise LogReplaced(f"{topic}/{number}: the record before {at} was never read: was the topic recreated?")
         log.error("consumer.log_replaced", topic=topic, partition=number, help="read again from its beginning")
         async with self._connection.begin():
             await self._fence(topic, [number])
             await state.save_offsets(self._connection, topic, {number: 0})
         self._positions[partition] = 0
-        self._unproven.discard(partition)
+        self._check.end(partition)
         self._seek(partition)
-        return []
 
     async def _apply(self, topic: str, batch: Sequence[Incoming]) -> None:
         """One transaction for the batch; on an unexpected error halves of it, down to the fact that causes it."""
@@ -280,15 +261,7 @@ class Consumer:
 
     def _seek(self, partition: TopicPartition) -> None:
         """To our position, or to the record before it while that has to be looked at."""
-        self._kafka.seek(partition, self._positions[partition] - (partition in self._unproven))
-
-    def _begin_at_positions(self, error: OffsetOutOfRangeError) -> None:
-        """The record before our position may be gone, it had its time; what we need next must be there."""
-        (gone,) = error.args
-        if not self._unproven.issuperset(gone):
-            raise error
-        self._unproven -= set(gone)
-        self._seek_back()
+        self._kafka.seek(partition, self._positions[partition] - self._check.is_open(partition))
 
     def _may_retry(self, error: Exception) -> bool:
         """Transient, and the connection with its locks is still the same one."""

@@ -57,10 +57,15 @@ class County:
         headers = {"Authorization": f"Bearer {token or self._token(division)}"}
         return httpx.Client(base_url=self.at.services[service], headers=headers, trust_env=False)
 
+    def api(self, service: str) -> Api:
+        """The demonstration's own client of one service, with every scope in the whole nation."""
+        return Api(self.at.services[service], self._token(""))
+
     async def _settle(self) -> CountCheck:
         async with AsyncExitStack() as stack:
-            apis = {name: Api(address, self._token("")) for name, address in self.at.services.items()}
-            return await until_quiet({name: await stack.enter_async_context(api) for name, api in apis.items()})
+            return await until_quiet(
+                {name: await stack.enter_async_context(self.api(name)) for name in self.at.services}
+            )
 
     def _token(self, division: str) -> str:
         return issue_token(self.at.issuer_key, subject="e2e", scopes=EVERY_SCOPE, division=division)

@@ -34,13 +34,20 @@ def ask(county: County, result: Result, tmp_path_factory: pytest.TempPathFactory
     (place / ".venv").symlink_to(ROOT / ".venv")
     environment = {**os.environ, "NO_PROXY": "*"}
 
+    def run(script: str) -> str:
+        done = subprocess.run(
+            ["bash", "-ec", script], cwd=place, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    environment["AUTH"] = run(f'{SET_UP}printf "%s" "$AUTH"')
+
     def answer(route: str) -> Any:
-        script = SET_UP + ROUTES[route]
+        script = ROUTES[route]
         for port, service in PORTS.items():
             script = script.replace(f"http://127.0.0.1:{port}", county.at.services[service])
-        done = subprocess.run(["bash", "-ec", script], cwd=place, env=environment, capture_output=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(run(script))
 
     return answer
 

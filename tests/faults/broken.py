@@ -93,7 +93,15 @@ class ConsumerWithoutCursors(Consumer):
         return Sorted(apply=[incoming for incoming in batch if incoming.fact])
 
 
-class ConsumerThatCommitsFirst(Consumer):
+class ConsumerThatTrustsTheLog(Consumer):
+    """Reads on from its offsets, whatever stands before them."""
+
+    async def _proven(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        self._check.end(partition)
+        return [record for record in records if record.offset >= self._positions[partition]]
+
+
+class ConsumerThatCommitsFirst(ConsumerThatTrustsTheLog):
     """Stores its offsets in a transaction of their own before the effects."""
 
     async def _commit(self, topic: str, batch: Sequence[Incoming], broken: Broken) -> None:
@@ -164,14 +172,6 @@ async def read_by_time(connection: AsyncConnection, county: str, seen: list[dict
     return [dict(row._mapping) for row in rows]
 
 
-class ConsumerThatTrustsTheLog(Consumer):
-    """Reads on from its offsets, whatever stands before them."""
-
-    async def _proven(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        self._unproven.discard(partition)
-        return [record for record in records if record.offset >= self._positions[partition]]
-
-
 class ConsumerThatResets(ConsumerThatTrustsTheLog):
     """Goes on at the end of the log when its own place is not there any more, as clients do unless told otherwise."""
 
@@ -188,19 +188,10 @@ class ConsumerWithoutPatience(Consumer):
 
 
 class ConsumerThatStopsFetching(Consumer):
-    """Its client stops fetching when the broker goes away: a fault of the library that no call tells."""
+    """Its client stops fetching after the first batch: a fault of the library that no call tells."""
 
-    async def run(self) -> None:
-        stopping = asyncio.create_task(self._stop_fetching())
-        await super().run()
-        stopping.cancel()
-
-    async def _stop_fetching(self) -> None:
-        while not self._positions:
-            await asyncio.sleep(BUSY_PAUSE)
-        client = self._kafka._client
-        while all(connection.connected() for connection in client._conns.values()):
-            await asyncio.sleep(BUSY_PAUSE)
+    async def _commit(self, topic: str, batch: Sequence[Incoming], broken: Broken) -> None:
+        await super()._commit(topic, batch, broken)
         self._kafka._fetcher._fetch_task.cancel()
 
 

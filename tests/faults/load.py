@@ -25,10 +25,10 @@ class Load:
 @asynccontextmanager
 async def writing(lane: Lane, facts: int = 20, pause: float = 0.05) -> AsyncIterator[Load]:
     """Transactions of that many facts for random officers, one after the other, for as long as the block runs."""
-    load = Load()
+    load, stop = Load(), asyncio.Event()
 
     async def write() -> None:
-        while True:
+        while not stop.is_set():
             try:
                 load.accepted |= {fact.id for fact in await lane.publish(*random.choices(officers(), k=facts))}
             except Exception:
@@ -39,8 +39,8 @@ async def writing(lane: Lane, facts: int = 20, pause: float = 0.05) -> AsyncIter
     try:
         yield load
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        stop.set()  # and no more: a write that is cancelled may be committed and not known to be
+        await task
 
 
 async def longest_life(people: Crew, name: str, seconds: float) -> float:

@@ -73,11 +73,6 @@ async def _log(lane: Lane) -> dict[str, list[int]]:
     return found
 
 
-async def _sent(lane: Lane) -> bool:
-    [row] = await lane.published_rows("SELECT count(*) AS n FROM outbox WHERE published_at IS NULL")
-    return bool(row.n == 0)
-
-
 async def _versions(lane: Lane, keys: int, versions: int, kills: int) -> None:
     """That many versions of each key, sent by relays that are killed at it."""
     async with crew() as people:
@@ -87,7 +82,7 @@ async def _versions(lane: Lane, keys: int, versions: int, kills: int) -> None:
             if number < kills:
                 await asyncio.sleep(random.uniform(0, 0.1))
                 people.kill("relay")
-        await until(lambda: _sent(lane), seconds=60)
+        await until(lane.sent, seconds=90)
 
 
 async def _sent_late(lane: Lane, count: int) -> dict[str, int]:
@@ -113,21 +108,21 @@ async def _until_compacted(lane: Lane, last: dict[str, int]) -> None:
 
     async def compacted() -> bool:
         await lane.publish(*OTHERS)
-        await until(lambda: _sent(lane))
+        await until(lane.sent, seconds=90)
         log = await _log(lane)
         return all(log[key] == [sequence] for key, sequence in last.items())
 
     await _configure(lane, ConfigResourceType.TOPIC, lane.address.topic, _AT_ONCE)
     async with crew() as people:
         people.keep("relay", lambda: Orders("relay", lane.address))
-        await until(compacted, seconds=60)
+        await until(compacted, seconds=90)
 
 
 async def _wrong(lane: Lane, broken: str | None = None) -> int:
     """Keys of which this lane's reader, once it has read all, does not know the last version."""
     async with crew() as people:
         people.keep("reader", lambda: Orders("reader", lane.address, broken=broken))
-        await until(lane.caught_up, seconds=60)
+        await until(lane.caught_up, seconds=90)
     return await _not_the_last(lane)
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 from tests.faults.conftest import Keep, MakeLane, pick
 from tests.faults.crew import crew
-from tests.faults.ledger import Lane
+from tests.faults.ledger import Lane, until
 from tests.faults.load import applied_anew, writing
 from tests.faults.process import Orders
 from tests.faults.servers import SparePostgres
@@ -65,10 +65,12 @@ async def test_control_a_consumer_that_takes_every_error_for_poison_parks_facts(
     async with crew() as people:
         people.keep("relay", lambda: Orders("relay", lane.address))
         people.keep("reader", lambda: _reader(lane, 0.7, broken="no patience"))
-        for _ in range(10):
-            await lane.backlog(40)
-            await asyncio.sleep(0.1)
-        await lane.settled(seconds=2)
+
+        async def some_are_parked() -> bool:
+            return await _parked(lane) > 0
+
+        async with writing(lane):
+            await until(some_are_parked)
     parked = await _parked(lane)
     assert parked > 0
-    keep(10, "control: every error is taken for poison", "400 facts", f"parked {parked}")
+    keep(10, "control: every error is taken for poison", f"{await lane.count()} facts", f"parked {parked}")

@@ -101,34 +101,34 @@ async def far(
         yield found
 
 
-async def _steady(far: Far, before: dict[int, Size]) -> float:
-    """No process that lived through it has grown; returns by how many megabytes the worst has."""
+async def _steady(far: Far, before: dict[int, Size]) -> str:
+    """No process that lived through it has grown; tells by how much."""
     after = await far.sizes()
     grown = [after[pid].grown_from(before[pid]) for pid in before if pid in after]
     for one in grown:
         assert one.megabytes < STEADY_MB
         assert one.threads <= STEADY_TASKS
         assert one.tasks <= STEADY_TASKS
-    return max((one.megabytes for one in grown), default=0.0)
+    most = max((one.megabytes for one in grown), default=None)
+    return "no worker lived through it" if most is None else f"memory of a worker {most:+.0f} MB, no task more"
 
 
 async def test_a_slow_network(far: Far, keep: Keep) -> None:
-    seconds = pick(4, 60)
+    times = pick(1, 8)
     before = await far.sizes()
     far.broker.delay = far.database.delay = 0.2
     async with writing(far.lane):
-        await asyncio.sleep(seconds)
-    slowest = await applied_anew(far.lane, 60)
-    verdict = await far.lane.settled()
+        slowest = max([await applied_anew(far.lane, 60) for _ in range(times)])
     far.broker.delay = far.database.delay = 0.0
+    verdict = await far.lane.settled()
     grown = await _steady(far, before)
     assert verdict.is_clean
     assert far.people.gave_up == 0
     keep(
         15,
         "network: delay of 200 ms each way",
-        f"{seconds} s, {verdict.published:,} facts",
-        f"lost {verdict.lost}, doubled {verdict.doubled}, applied {slowest:.1f} s after COMMIT, {_told(grown)}",
+        f"{verdict.published:,} facts",
+        f"lost {verdict.lost}, doubled {verdict.doubled}, applied at most {slowest:.1f} s after COMMIT, {grown}",
     )
 
 
@@ -155,7 +155,7 @@ async def test_a_network_cut_in_the_middle_of_messages(far: Far, keep: Keep) -> 
         "network: cut in mid-message",
         f"{cuts} cuts, {verdict.published:,} facts",
         f"lost {verdict.lost}, doubled {verdict.doubled}, {far.people.gave_up} workers gave up and were started again, "
-        f"applying again after {again:.1f} s, {_told(grown)}",
+        f"applying again after {again:.1f} s, {grown}",
     )
 
 
@@ -177,7 +177,7 @@ async def test_a_broker_in_a_black_hole(far: Far, keep: Keep) -> None:
         "network: broker in a black hole",
         f"{seconds} s, {verdict.published:,} facts",
         f"lost {verdict.lost}, doubled {verdict.doubled}, no relay lived on for more than {longest:.0f} s (goal 45), "
-        f"applying again after {again:.1f} s, {_told(grown)}",
+        f"applying again after {again:.1f} s, {grown}",
     )
 
 
@@ -189,23 +189,23 @@ async def test_a_database_in_a_black_hole(far: Far, keep: Keep) -> None:
         far.employ(name, patience=patience)
     await applied_anew(far.lane, 60)
     far.database.silence()
-    control = asyncio.create_task(longest_life(far.people, "publisher patient", seconds))
-    longest = await longest_life(far.people, "publisher", seconds)
+    names = ("publisher", "reader", "publisher patient")
+    *lives, control = await asyncio.gather(*(longest_life(far.people, name, seconds) for name in names))
     far.database.resume()
     async with writing(far.lane):
         again = await applied_anew(far.lane, 60)
     verdict = await far.lane.settled()
-    assert await control > seconds - 1
-    assert longest < patience + 5
+    assert max(lives) < patience + 5
+    assert control > seconds - 1
     assert verdict.is_clean
     keep(
         15,
         "network: database in a black hole",
         f"{seconds} s, {verdict.published:,} facts",
-        f"lost {verdict.lost}, doubled {verdict.doubled}, no relay hung for more than {longest:.0f} s (patience "
+        f"lost {verdict.lost}, doubled {verdict.doubled}, no worker hung for more than {max(lives):.0f} s (patience "
         f"{patience} s), applying again after {again:.1f} s",
     )
-    keep(15, "control: nobody takes the pulse", f"{seconds} s", f"hung {await control:.0f} s, to the end")
+    keep(15, "control: nobody takes the pulse", f"{seconds} s", f"hung for {control:.0f} s, to the end")
 
 
 async def test_control_a_consumer_that_commits_its_offsets_first_loses_facts_at_cuts(far: Far, keep: Keep) -> None:
@@ -232,7 +232,3 @@ async def _passed_over(lane: Lane) -> int:
     """Streams that stand still because a fact of theirs was passed over."""
     [row] = await lane.read_rows("SELECT count(*) AS n FROM stream_cursor WHERE held LIKE 'gap%'")
     return int(row.n)
-
-
-def _told(grown: float) -> str:
-    return f"memory of a worker at most {grown:+.0f} MB, no task more"

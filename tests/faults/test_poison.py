@@ -61,7 +61,7 @@ async def _poisoned(lane: Lane, rows: int) -> list[Written]:
 async def _send(lane: Lane) -> None:
     async with crew() as people:
         people.keep("relay", lambda: Orders("relay", lane.address))
-        await until(lane.sent, seconds=60)
+        await until(lane.sent, seconds=90)
 
 
 async def _facts_a_second(lane: Lane, broken: str | None = None) -> float:
@@ -80,9 +80,9 @@ async def _facts_a_second(lane: Lane, broken: str | None = None) -> float:
 
     async with crew() as people:
         people.keep("reader", lambda: Orders("reader", lane.address, broken=broken, options={"refused": REFUSED}))
-        await until(begun)
+        await until(begun, seconds=90)
         first, began = await read(), time.perf_counter()
-        await until(ended, seconds=60)
+        await until(ended, seconds=90)
         return (int(sent.n) - first) / (time.perf_counter() - began)
 
 
@@ -189,7 +189,7 @@ async def _flows_again(lane: Lane) -> None:
     async with crew() as people:
         for role in ("relay", "reader"):
             people.keep(role, lambda role=role: Orders(role, lane.address))  # type: ignore[misc]
-        await lane.until_calm(20)
+        await lane.until_calm(60)
     [after] = await lane.read_rows("SELECT count(*) AS n FROM ledger")
     assert after.n - before.n == STREAMS
     assert await lane.outstanding() == 0

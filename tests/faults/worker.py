@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.database.unit import Database
 from shared.devstack.ports import free_port
-from shared.messaging import consumer, relay
+from shared.messaging import consumer, relay, worker
 from shared.messaging.handling import Handler, Subscription
 from shared.messaging.worker import Worker
 from shared.settings import ServiceSettings
@@ -46,7 +46,7 @@ async def work(orders: Orders, handler: Handler) -> None:
     publishes = options.get("publishes", False)
     os.dup2(os.open(options["said"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     if "patience" in options:
-        relay.HANGS_AFTER = consumer.HANGS_AFTER = options["patience"]
+        relay.HANGS_AFTER = consumer.HANGS_AFTER = worker.STARTS_WITHIN = options["patience"]
     if "tasks" in options:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _tell_tasks, options["tasks"])
     settings = ServiceSettings.of(
