@@ -9,9 +9,9 @@ T = TypeVar("T")
 TURN = 25
 
 
-async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """The items, with a pause for others after every 25."""
+async def in_turns(items: Iterable[T], turn: int = TURN) -> AsyncIterator[T]:
+    """The items, with a pause for others after every 25, or `turn` of them."""
     for number, item in enumerate(items, 1):
         yield item
-        if number % TURN == 0:
+        if number % turn == 0:
             await asyncio.sleep(0)

@@ -65,10 +65,14 @@ async def test_control_a_consumer_that_asks_no_cursors_counts_twice(make_lane: M
         people.keep("relay", lambda: Orders("relay", lane.address))
         _reader(people, lane, "a", broken="no cursors")
         await _again_and_again(lane, 8)
-        await asyncio.sleep(2)
+        await until(lambda: _doubled(lane))
         verdict = await lane.verdict()
     assert verdict.doubled > 0
     keep(7, "control: cursors not consulted", f"{verdict.published:,} facts", f"doubled {verdict.doubled:,}")
+
+
+async def _doubled(lane: Lane) -> bool:
+    return (await lane.verdict()).doubled > 0
 
 
 async def _shared_evenly(lane: Lane, workers: int) -> bool:

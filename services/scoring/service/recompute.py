@@ -24,6 +24,7 @@ from services.scoring.service.entries import (
 )
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
+from shared.turns import in_turns
 
 MOST_AT_ONCE = 25
 """Officers in one transaction: some 50 ms of work, so that the consumer beside it is not kept waiting."""
@@ -118,7 +119,7 @@ class Recompute:
         months = await opened_months(self._connection)
         jobs = [job for mark in marks for job in _jobs(mark, postings[mark.officer_id], schemes, months)]
         ledger = await self._ledger(jobs, postings)
-        return {job.key: self._sheet(job, ledger) for job in jobs}
+        return {job.key: self._sheet(job, ledger) async for job in in_turns(jobs, 1)}
 
     def _schemes(self, bindings: Iterable[Binding]) -> list[tuple[Scheme, list[Binding]]]:
         bound: dict[str, list[Binding]] = defaultdict(list)
@@ -133,7 +134,7 @@ class Recompute:
         if not jobs:
             return ledger
         own = {officer: OwnWork(his) for officer, his in postings.items()}
-        for row in await reading.entries_of_officers(self._connection, list(_windows(jobs))):
+        async for row in in_turns(await reading.entries_of_officers(self._connection, list(_windows(jobs)))):
             officer: UUID = row.officer_id
             if entry := entry_of(row, own[officer]):
                 ledger.of_officer[officer].append(entry)
