@@ -73,7 +73,7 @@ async def measure(bench: Bench, rate: int) -> Latency:
     with bench.processes(("fieldwork", "api", env_f), ("fieldwork", "worker", env_f), ("scoring", "worker", env_s)):
         port = int(env_f["CUNJING_FIELDWORK_PORT"])
         await _post(port, bench.token(), visits(1, 8), rate)
-        await _until_calm(fieldwork, scoring)  # the first fact of a month opens 450 sheets; that is not what is measured
+        await _until_calm(fieldwork, scoring)  # the first fact of a month opens 450 sheets, which is not measured
         scored: dict[UUID, set[datetime]] = defaultdict(set)
         watching = asyncio.create_task(_watch(scoring, scored))
         began = datetime.now(UTC)

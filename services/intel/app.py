@@ -29,10 +29,10 @@ from shared.security.vault import SealBroken, Vault
 log = structlog.get_logger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-ROUTING_INTERVAL = timedelta(milliseconds=200)
+ROUTING_INTERVAL = timedelta(milliseconds=500)
 # A station that hangs holds one place for 20 s; the others go on.
 AT_ONCE = 16
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 0.5
 
 
 def create_app(settings: IntelSettings) -> FastAPI:

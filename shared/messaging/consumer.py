@@ -123,13 +123,14 @@ class Consumer:
         if time.monotonic() - self._reviewed < REVIEW:
             return
         self._check.require_logs(self._positions)
-        for topic, number in await self._ownership.surplus():
+        locks = await self._ownership.look()
+        for topic, number in self._ownership.surplus(locks):
             partition = TopicPartition(topic, number)
             self._kafka.pause(partition)
             del self._positions[partition]
             self._check.end(partition)
             await self._ownership.release(topic, number)
-        await self._start_at_stored_offsets(await self._ownership.take())
+        await self._start_at_stored_offsets(await self._ownership.take(locks))
         self._reviewed = time.monotonic()
         if self._reviewed - self._looked > LOOK_AT_HELD:
             await self._look_at_held()

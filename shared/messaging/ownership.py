@@ -68,9 +68,8 @@ class Ownership:
             for key in self._keys.values():
                 await self._connection.execute(_ANNOUNCE, {"topic": key, "present": PRESENT})
 
-    async def surplus(self) -> list[tuple[str, int]]:
-        """Partitions to hand over to others: what we hold beyond our share. Also the connection's ping."""
-        locks = await self._locks()
+    def surplus(self, locks: Mapping[str, Locks]) -> list[tuple[str, int]]:
+        """Partitions to hand over to others: what we hold beyond our share."""
         over: list[tuple[str, int]] = []
         for rotation, topic in enumerate(self._keys):
             mine = sorted(part for held, part in self.held if held == topic)
@@ -85,9 +84,8 @@ class Ownership:
                 raise OwnershipLost(f"{topic}/{partition} was not ours any more")
         self.held.discard((topic, partition))
 
-    async def take(self) -> list[tuple[str, int]]:
-        """Take free partitions up to our share; returns the new ones."""
-        locks = await self._locks()
+    async def take(self, locks: Mapping[str, Locks]) -> list[tuple[str, int]]:
+        """Take partitions that were free up to our share; returns the new ones."""
         taken: list[tuple[str, int]] = []
         async with self._connection.begin():
             for rotation, topic in enumerate(self._keys):
@@ -118,7 +116,8 @@ class Ownership:
         key = {"topic": self._keys[topic], "part": partition}
         return bool((await self._connection.execute(_TRY, key)).scalar_one())
 
-    async def _locks(self) -> Mapping[str, Locks]:
+    async def look(self) -> Mapping[str, Locks]:
+        """Who is there and who holds what, by topic. Also the connection's ping."""
         async with self._connection.begin():
             rows = (await self._connection.execute(_LOCKS)).all()
         names = {key: topic for topic, key in self._keys.items()}
