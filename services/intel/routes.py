@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.intel.schemas import (
     Callback,
     CallbackAnswer,
-    DivisionCode,
     EndpointGiven,
     EndpointKept,
     Filed,
@@ -26,6 +25,7 @@ from services.intel.service.filing import Filing
 from services.intel.service.reading import Reading
 from shared.security.dependencies import requires, signature_protected
 from shared.security.principal import Principal
+from shared.web.divisions import DivisionCode
 from shared.web.pages import Page, PageCursor, PageLimit
 from shared.web.unit import UnitOfWork
 

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -15,27 +14,14 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from services.intel.playbook import KindName
 from shared.contracts.base import Code12
-from shared.security.jurisdiction import normal_division
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 ForeignText = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 # What no clock explains is a mistake, and years at either end of the calendar cannot be told in every time zone.
 Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
-
-
-def _division(text: str) -> str:
-    try:
-        return normal_division(text)
-    except ValueError:
-        raise PydanticCustomError("division", "应为 2、4、6、9 或 12 位区划代码") from None
-
-
-DivisionCode = Annotated[str, AfterValidator(_division)]
-"""A division code with or without its zero padding, "" for the whole nation; comes out without."""
 
 
 class Model(BaseModel):

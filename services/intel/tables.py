@@ -1,4 +1,4 @@
-"""Tables of intel. People involved, texts, endpoints and deliveries are its own and in no fact (facts.md §7)."""
+"""Tables of intel. People involved, texts, endpoints and deliveries are its own and in no fact."""
 
 from __future__ import annotations
 

@@ -7,10 +7,9 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from shared.security.jurisdiction import normal_division
 from shared.web.pages import Page
 
 
@@ -20,18 +19,8 @@ def _month(text: object) -> date:
     raise PydanticCustomError("month", "应为月份,如 2026-10")
 
 
-def _division(text: str) -> str:
-    try:
-        return normal_division(text)
-    except ValueError:
-        raise PydanticCustomError("division", "应为 2、4、6、9 或 12 位区划代码") from None
-
-
 Month = Annotated[date, BeforeValidator(_month), WithJsonSchema({"type": "string", "pattern": r"^20\d{2}-\d{2}$"})]
 """A month as 2026-10, as the first day of it: the sheet whose period holds this day is meant."""
-
-DivisionCode = Annotated[str, AfterValidator(_division)]
-"""A division code with or without its zero padding; comes out without."""
 
 SchemeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 

@@ -76,7 +76,6 @@ def _consumer() -> None:
         "consumer_tally",
         sa.Column("topic", sa.Text, primary_key=True),
         sa.Column("partition", sa.SmallInteger, primary_key=True),
-        sa.Column("applied", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("duplicates", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("skipped", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     )

@@ -111,7 +111,6 @@ def _consumer(metadata: MetaData) -> None:
         metadata,
         Column("topic", Text, primary_key=True),
         Column("partition", SmallInteger, primary_key=True),
-        Column("applied", BigInteger, nullable=False, server_default=text("0")),
         Column("duplicates", BigInteger, nullable=False, server_default=text("0")),
         Column("skipped", BigInteger, nullable=False, server_default=text("0")),
     )

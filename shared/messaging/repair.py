@@ -199,8 +199,7 @@ class Repair:
         await self._forget(_FORGET_DEAD, topic, key, done.dead)
         await self._forget(_FORGET_HELD, topic, key, done.held)
         done.cursors.setdefault(key, cursor)
-        partitions = {incoming.partition for incoming in kept}
-        await state.keep(self.unit.connection, topic, done, partitions, self.unit.now)
+        await state.keep(self.unit.connection, topic, done, self.unit.now)
         return Replayed(len(done.apply), len(done.dead) + len(done.held), done.cursors[key].held)
 
     async def _forget(self, others: TextClause, topic: str, key: str, still: Sequence[tuple[Incoming, str]]) -> None:

@@ -44,12 +44,11 @@ _SAVE_CURSORS = text(
 )
 _SAVE_TALLY = text(
     """
-    INSERT INTO consumer_tally AS t (topic, partition, applied, duplicates, skipped)
-    SELECT :topic, * FROM unnest(CAST(:partitions AS smallint[]), CAST(:applied AS bigint[]),
-                                 CAST(:duplicates AS bigint[]), CAST(:skipped AS bigint[]))
+    INSERT INTO consumer_tally AS t (topic, partition, duplicates, skipped)
+    SELECT :topic, * FROM unnest(CAST(:partitions AS smallint[]), CAST(:duplicates AS bigint[]),
+                                 CAST(:skipped AS bigint[]))
     ON CONFLICT (topic, partition) DO UPDATE
-        SET applied = t.applied + excluded.applied, duplicates = t.duplicates + excluded.duplicates,
-            skipped = t.skipped + excluded.skipped
+        SET duplicates = t.duplicates + excluded.duplicates, skipped = t.skipped + excluded.skipped
     """
 )
 _KEEP = """
@@ -90,10 +89,10 @@ async def save(
 ) -> None:
     """Write everything a batch changes beside its effects."""
     await save_offsets(connection, topic, positions)
-    await keep(connection, topic, done, positions, now)
+    await keep(connection, topic, done, now)
 
 
-async def keep(connection: AsyncConnection, topic: str, done: Sorted, partitions: Iterable[int], now: datetime) -> None:
+async def keep(connection: AsyncConnection, topic: str, done: Sorted, now: datetime) -> None:
     """Write what was put aside, the cursors and the tally."""
     if done.dead:
         await connection.execute(_KEEP_DEAD, _kept(topic, done.dead, now))
@@ -101,7 +100,8 @@ async def keep(connection: AsyncConnection, topic: str, done: Sorted, partitions
         await connection.execute(_KEEP_HELD, _kept(topic, done.held, now))
     if done.cursors:
         await _save_cursors(connection, topic, done.cursors)
-    await _save_tally(connection, topic, done, partitions)
+    if done.duplicates or done.skipped:
+        await _save_tally(connection, topic, done)
 
 
 async def save_offsets(connection: AsyncConnection, topic: str, positions: Mapping[int, int]) -> None:
@@ -138,13 +138,11 @@ async def _save_cursors(connection: AsyncConnection, topic: str, moved: Mapping[
     await connection.execute(_SAVE_CURSORS, values)
 
 
-async def _save_tally(connection: AsyncConnection, topic: str, done: Sorted, partitions: Iterable[int]) -> None:
-    ordered = sorted(partitions)
-    applied = [incoming.partition for incoming in done.apply]
+async def _save_tally(connection: AsyncConnection, topic: str, done: Sorted) -> None:
+    ordered = sorted({*done.duplicates, *done.skipped})
     values = {
         "topic": topic,
         "partitions": ordered,
-        "applied": [applied.count(partition) for partition in ordered],
         "duplicates": [done.duplicates.get(partition, 0) for partition in ordered],
         "skipped": [done.skipped.get(partition, 0) for partition in ordered],
     }

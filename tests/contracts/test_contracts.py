@@ -147,7 +147,7 @@ def test_the_registry_is_whole() -> None:
 
 
 def test_no_fact_has_room_for_free_text_or_numbers_of_people() -> None:
-    """Labels are short; the only personal fields are the ones facts.md marks (an officer's name and badge)."""
+    """Labels are short; the only personal fields are an officer's name and badge."""
     forbidden = {"phone", "citizen", "address", "note", "summary", "text", "content", "photo", "location"}
     for fact in FACTS:
         names = set(fact.data.model_fields)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Query
 from starlette.requests import Request
 
 from services.personnel.errors import BadDivisionFile
-from services.personnel.routes.dependencies import DivisionCode, Reader, Writer, whole_states
+from services.personnel.routes.dependencies import Reader, Writer, whole_states
 from services.personnel.rules.division_files import FileKind
 from services.personnel.rules.divisions import padded
 from services.personnel.schemas.answers import DivisionAnswer, ImportReport
@@ -18,6 +18,7 @@ from services.personnel.schemas.items import DivisionItem
 from services.personnel.service.divisions import CHUNK, DivisionImport
 from shared.contracts.personnel import DivisionV1
 from shared.reference.states import from_columns
+from shared.web.divisions import DivisionCode
 from shared.web.unit import UnitOfWork
 
 router = APIRouter(prefix="/v1/divisions", tags=["divisions"])

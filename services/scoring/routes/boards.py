@@ -9,10 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from services.scoring.routes.dependencies import Operator, Reader, TheRubrics
-from services.scoring.schemas import DivisionCode, Month, Recomputation, SchemeId, Scoreboard, Summary
+from services.scoring.schemas import Month, Recomputation, SchemeId, Scoreboard, Summary
 from services.scoring.service.boards import Boards
 from services.scoring.service.marking import score_everybody_anew
 from shared.security.audit import record_audit
+from shared.web.divisions import DivisionCode
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
 from shared.web.unit import UnitOfWork
 
