@@ -61,7 +61,7 @@ async def relay(bench: Bench) -> Path:
 
 async def consumer(bench: Bench) -> Path:
     """A backlog on the broker, until the last fact has had its effect: a row in a tally of its own."""
-    return await _beside(bench, _our_consumer, _floor_consumer, prepare=_fill_topic)
+    return await _beside(bench, _our_consumer, _floor_consumer, prepare=fill_topic)
 
 
 async def _beside(
@@ -96,7 +96,8 @@ async def _fill_outbox(_bench: Bench, database: Database, topic: str) -> None:
         await connection.execute(text("VACUUM ANALYZE outbox"))
 
 
-async def _fill_topic(bench: Bench, database: Database, topic: str) -> None:
+async def fill_topic(bench: Bench, database: Database, topic: str) -> None:
+    """Write facts to the outbox and send them."""
     await _fill_outbox(bench, database, topic)
     await _floor_relay(bench, database, topic)
 

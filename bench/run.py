@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import consuming, idle, ingest, latency, path
+from bench import consuming, disk, idle, ingest, latency, path
 from bench.stack import Bench, bench_stack
 
 FIGURES = Path(__file__).parent / "figures.md"
@@ -27,7 +27,7 @@ async def run() -> None:
     rows: list[Row] = []
     with console.status("starting") as status:
         slow, fast = (partial(_latency, rate=rate) for rate in latency.RATES)
-        for measure in (slow, fast, _idle, _ingest, _path, _consumer):  # each on a broker of its own
+        for measure in (slow, fast, _idle, _ingest, _path, _consumer, _disk):  # each on a broker of its own
             with bench_stack() as bench:
                 async for row in measure(bench, status.update):
                     console.print("  ".join(row))
@@ -73,6 +73,13 @@ async def _path(bench: Bench, tell: Callable[[str], None]) -> AsyncIterator[Row]
         tell(f"{name} beside its floor")
         found = await measure(bench)
         yield name, f"{found.ours:,.0f} facts/s", f"{found.floor:,.0f} facts/s", *_ratio(found.ratio, path.GOAL)
+
+
+async def _disk(bench: Bench, tell: Callable[[str], None]) -> AsyncIterator[Row]:
+    tell("disk")
+    found = await disk.measure(bench)
+    yield "disk for a million facts, outbox (kept 14 days)", f"{found.outbox:,.0f} MB", "", "", "", ""
+    yield "disk for a million facts, topic", f"{found.topic:,.0f} MB", "", "", "", ""
 
 
 def _ratio(ratio: float, goal: float) -> tuple[str, str, str]:

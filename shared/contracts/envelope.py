@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -106,8 +106,7 @@ class Undecodable(Exception):
     """Bytes that are no fact of ours; the text says what is wrong, without the content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a record stands in its stream, known before its data is looked at."""
 
     type: str
@@ -117,9 +116,14 @@ class Place:
     epoch: int
 
 
-def read_attributes(kafka_headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """The CloudEvents attributes among a record's headers. Raises Undecodable."""
-    return {name: _text(value) for name, value in kafka_headers if name.startswith("ce_")}
+def read_attributes(kafka_headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """The CloudEvents attributes among a record's headers, each of which may in truth be null. Raises Undecodable."""
+    try:
+        return {name: value.decode() for name, value in kafka_headers if name.startswith("ce_")}
+    except AttributeError:
+        raise Undecodable("a header has no value") from None
+    except UnicodeDecodeError:
+        raise Undecodable("a header is not UTF-8") from None
 
 
 def read_place(said: Mapping[str, str]) -> Place:
@@ -179,15 +183,6 @@ def _refuse_other_version(name: str, types: Mapping[str, type[FactData]]) -> Non
     family = name.rpartition(".v")[0]
     if any(listed.rpartition(".v")[0] == family for listed in types):
         raise Undecodable("this reader does not know that version of the fact")
-
-
-def _text(value: bytes | None) -> str:
-    if value is None:
-        raise Undecodable("a header has no value")
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise Undecodable("a header is not UTF-8") from None
 
 
 def _uuid(text: str | None) -> UUID | None:

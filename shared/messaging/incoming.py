@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import ConsumerRecord
 
@@ -12,8 +11,7 @@ from shared.contracts.base import FactData
 from shared.contracts.envelope import Fact, Place, Undecodable, read_attributes, read_fact, read_place
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One record: its place in the stream and its fact, or what is wrong with it.
 
     `fact` is None for a type this reader does not ask for; `wrong` is set when the bytes cannot be applied.

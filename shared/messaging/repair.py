@@ -7,7 +7,7 @@ run meanwhile: whichever comes second sees what the first has written.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -133,7 +133,7 @@ class Repair:
         """Apply what was put aside of a stream, in its order, as far as it goes now."""
         await self._lock(topic, key)
         cursor = await self._cursor(topic, key)
-        replayed = await self._apply(topic, key, replace(cursor, held=None), await self._kept(topic, key))
+        replayed = await self._apply(topic, key, cursor._replace(held=None), await self._kept(topic, key))
         await self._audit("dead_letter.replay", topic, key, f"applied {replayed.applied}, left {replayed.left}")
         return replayed
 
@@ -158,7 +158,7 @@ class Repair:
             raise CannotRepair(f"{topic} {key} is not held: see `cunjing streams held`")
         if cursor.held.startswith(DEAD_LETTER):
             raise CannotRepair(f"{topic} {key} waits behind a dead letter: replay or discard that one")
-        replayed = await self._apply(topic, key, replace(cursor, held=None), kept)
+        replayed = await self._apply(topic, key, cursor._replace(held=None), kept)
         waiting = await self._kept(topic, key)
         if replayed.held is not None and (first := waiting[0].place):
             start = Cursor(first.sequence - 1, first.previous, first.epoch)
@@ -215,9 +215,9 @@ def _past(cursor: Cursor, headers: Mapping[str, str]) -> Cursor:
     try:
         place = read_place(headers)
     except Undecodable:
-        return replace(cursor, held=None)
+        return cursor._replace(held=None)
     if place.sequence != cursor.last_seq + 1:
-        return replace(cursor, held=None)
+        return cursor._replace(held=None)
     return Cursor(place.sequence, place.id, place.epoch)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.envelope import Fact, Place
@@ -17,8 +17,7 @@ DEAD_LETTER = "dead letter"
 NO_STREAM = "the record's key names no stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """How far one stream has been applied; `held` says why it is stopped."""
 
     last_seq: int = 0
@@ -68,10 +67,10 @@ def _step(done: Sorted, incoming: Incoming, cursor: Cursor, reason: str | None) 
         return cursor
     if reason or not place:
         done.dead.append((incoming, reason or NO_STREAM))
-        return replace(cursor, held=f"{DEAD_LETTER}: {reason}")
+        return cursor._replace(held=f"{DEAD_LETTER}: {reason}")
     if fault := discontinuity(place, cursor):
         done.held.append((incoming, fault))
-        return replace(cursor, held=fault)
+        return cursor._replace(held=fault)
     _accept(done, incoming)
     return Cursor(place.sequence, place.id, place.epoch)
 

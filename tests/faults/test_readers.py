@@ -12,11 +12,12 @@ from shared.messaging.topics import PARTITIONS
 from tests.faults.conftest import Keep, MakeLane, pick
 from tests.faults.crew import Crew, crew
 from tests.faults.ledger import Lane, officers, until
+from tests.faults.load import applied_anew
 from tests.faults.process import Orders
 
 
-def _reader(people: Crew, lane: Lane, name: str, broken: str | None = None) -> None:
-    people.keep(f"reader {name}", lambda: Orders("reader", lane.address, name, broken=broken))
+def _reader(people: Crew, lane: Lane, name: str, broken: str | None = None, rest: float = 0.0) -> None:
+    people.keep(f"reader {name}", lambda: Orders("reader", lane.address, name, broken=broken), rest=rest)
 
 
 async def _send_again(lane: Lane, share: float) -> None:
@@ -86,6 +87,28 @@ async def _shared_evenly(lane: Lane, workers: int) -> bool:
     )
     owned = Counter(row.pid for row in rows)
     return len(rows) == PARTITIONS and len(owned) == workers and max(owned.values()) - min(owned.values()) <= 1
+
+
+async def test_what_a_killed_reader_had_goes_on_at_its_successor(lane: Lane, keep: Keep) -> None:
+    kills = pick(2, 50)
+    took = []
+    async with crew() as people:
+        people.keep("relay", lambda: Orders("relay", lane.address))
+        _reader(people, lane, "a", rest=3)  # longer than its successor may need
+        _reader(people, lane, "b")
+        for _ in range(kills):
+            await until(lambda: _shared_evenly(lane, 2))
+            people.kill("reader a")
+            took.append(await applied_anew(lane, 30))
+        verdict = await lane.settled()
+    assert verdict.is_clean
+    keep(
+        8,
+        "a killed reader's successor",
+        f"{kills} kills",
+        f"a fact of every stream written and applied within {sorted(took)[kills // 2]:.2f} s of the kill at the median, "
+        f"{max(took):.2f} s at most (goal 1)",
+    )
 
 
 async def test_readers_come_and_go_while_facts_flow(lane: Lane, keep: Keep) -> None:
