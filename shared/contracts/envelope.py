@@ -116,8 +116,8 @@ class Place(NamedTuple):
     epoch: int
 
 
-def read_attributes(kafka_headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """The CloudEvents attributes among a record's headers, each of which may in truth be null. Raises Undecodable."""
+def read_attributes(kafka_headers: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """The CloudEvents attributes among a record's headers, whose values are bytes or null. Raises Undecodable."""
     try:
         return {name: value.decode() for name, value in kafka_headers if name.startswith("ce_")}
     except AttributeError:
