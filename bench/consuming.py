@@ -23,11 +23,14 @@ from shared.database.unit import Database, Unit
 from shared.messaging.client import producer
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Handler, Refused, subscriptions
+from shared.messaging.progress import Progress
 from shared.messaging.topics import ensure_topics
 from shared.messaging.worker import BUSY_PAUSE
 
 FACTS = 100_000
 GOAL = 0.6
+INTERVAL = 0.2
+"""Of the ticker in `services/scoring/app.py`, in seconds."""
 TOPIC = ActivityRecordedV1.TOPIC
 
 
@@ -80,7 +83,7 @@ async def _consume(bench: Bench, handler: Handler, *, recompute: bool) -> float:
     consumer = Consumer(connection, bench.kafka.bootstrap_servers, "scoring", topics, system_clock)
     tasks = [asyncio.create_task(consumer.run())]
     if recompute:
-        tasks.append(asyncio.create_task(_recompute_for_ever(database)))
+        tasks.append(asyncio.create_task(_recompute_for_ever(database, consumer.progress)))
     began = time.perf_counter()
     while await _applied(database) < FACTS or (recompute and await _marked(database)):
         for task in tasks:
@@ -97,13 +100,13 @@ async def _consume(bench: Bench, handler: Handler, *, recompute: bool) -> float:
     return FACTS / seconds
 
 
-async def _recompute_for_ever(database: Database) -> None:
+async def _recompute_for_ever(database: Database, progress: Progress) -> None:
     """As the worker's ticker does it while facts come in."""
     rubrics = Rubrics(SCHEMES)
     while True:
         async with database.unit() as unit:
             more = await Recompute(unit, rubrics).due()
-        await asyncio.sleep(0 if more else BUSY_PAUSE)
+        await asyncio.sleep(0 if more else BUSY_PAUSE if progress.trickles else INTERVAL)
 
 
 async def _applied(database: Database) -> int:

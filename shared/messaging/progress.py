@@ -24,6 +24,9 @@ from shared.observability.metrics import (
 HINT_EVERY, HINT_TIMEOUT = 5.0, 3.0
 STUCK_AFTER = 60.0
 LOOK_EVERY = 1.0
+RECENTLY = 1.0
+BACKLOG = 300
+"""Facts in one batch; what follows facts at once would take the time that they need."""
 
 T = TypeVar("T")
 
@@ -78,11 +81,11 @@ class Progress:
         self._positions: dict[TopicPartition, int] = {}
         self._moved = time.monotonic()
         self._goals: dict[TopicPartition, Goal] = {}
-        self._counted = 0.0
+        self._counted, self._last = 0.0, 0
 
     def count(self, topic: str, done: Sorted) -> None:
         """Add a committed batch to the counters."""
-        self._counted = time.monotonic()
+        self._counted, self._last = time.monotonic(), len(done.apply)
         FACTS_APPLIED.labels(self._service, topic).inc(len(done.apply))
         FACTS_DUPLICATE.labels(self._service, topic).inc(sum(done.duplicates.values()))
         FACTS_SKIPPED.labels(self._service, topic).inc(sum(done.skipped.values()))
@@ -113,9 +116,9 @@ class Progress:
             raise Stuck(f"lag of {sum(lag.values())} records and no progress for {STUCK_AFTER:.0f} s")
 
     @property
-    def quiet_for(self) -> float:
-        """Seconds since a batch was applied."""
-        return time.monotonic() - self._counted
+    def trickles(self) -> bool:
+        """Facts came in within the last second, and not as a backlog."""
+        return time.monotonic() - self._counted < RECENTLY and self._last < BACKLOG
 
     @property
     def lag(self) -> int:

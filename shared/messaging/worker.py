@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 EXIT = 70
 STARTS_WITHIN = 40.0
 RETRY_PAUSE = 0.5
-BUSY_PAUSE, STAYS_BUSY = 0.02, 1.0
+BUSY_PAUSE = 0.02
 MAX_LAG = 50_000
 """About what a worker applies in two to five seconds: beyond it the process is not up to date."""
 
@@ -50,7 +50,7 @@ MAX_LAG = 50_000
 class Ticker:
     """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now.
 
-    With `follows_facts` it is done sooner while facts come in.
+    With `follows_facts` it is done sooner while facts come in, few at a time.
     """
 
     name: str
@@ -138,7 +138,7 @@ class Worker:
             await asyncio.sleep(pause)
 
     def _pause(self, ticker: Ticker) -> float:
-        facts_come = self._consumer is not None and self._consumer.progress.quiet_for < STAYS_BUSY
+        facts_come = self._consumer is not None and self._consumer.progress.trickles
         return BUSY_PAUSE if ticker.follows_facts and facts_come else ticker.interval.total_seconds()
 
     async def _require_schema(self) -> None:
