@@ -32,7 +32,7 @@ from shared.messaging.topics import PARTITIONS, ensure_topics
 FACTS = 30_000
 ROUNDS = 3
 GOAL = 0.7
-BATCH = 500
+TALLY = "CREATE TABLE tally (fact_id uuid, stream_key text, sequence bigint)"
 TOPIC = ActivityRecordedV1.TOPIC
 
 _UNSENT = """
@@ -61,7 +61,7 @@ async def relay(bench: Bench) -> Path:
 
 async def consumer(bench: Bench) -> Path:
     """A backlog on the broker, until the last fact has had its effect: a row in a tally of its own."""
-    return await _beside(bench, _our_consumer, _floor_consumer, prepare=fill_topic)
+    return await _beside(bench, our_consumer, _floor_consumer, prepare=fill_topic)
 
 
 async def _beside(
@@ -75,7 +75,7 @@ async def _beside(
             await ensure_topics(bench.kafka.bootstrap_servers, 1, [topic], [])
             database = await bench.database("fieldwork")
             async with database.engine.begin() as connection:
-                await connection.execute(text("CREATE TABLE tally (fact_id uuid, stream_key text, sequence bigint)"))
+                await connection.execute(text(TALLY))
             await prepare(bench, database, topic)
             rates.append(FACTS / await measured(bench, database, topic))
             await database.close()
@@ -148,7 +148,8 @@ async def _tally(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
     return ()
 
 
-async def _our_consumer(bench: Bench, database: Database, topic: str) -> float:
+async def our_consumer(bench: Bench, database: Database, topic: str) -> float:
+    """Seconds until the last fact of a filled topic has had its effect."""
     connection = await owning_connection(database.url, lambda: None, "bench")
     topics = {topic: Subscription(_tally, {ActivityRecordedV1.TYPE: ActivityRecordedV1}, compacted=False)}
     ours = Consumer(connection, bench.kafka.bootstrap_servers, "bench", topics, system_clock)
