@@ -90,7 +90,7 @@ async def _sequences(lane: Lane) -> dict[str, list[int]]:
 
 
 async def test_a_gap_holds_its_stream_until_the_missing_fact_is_sent_again(lane: Lane, keep: Keep) -> None:
-    rows, streams, gaps = pick(1_200, 20_000), pick(60, 600), pick(8, 80)
+    rows, streams, gaps = pick(1_200, 18_000), pick(60, 600), pick(8, 80)
     lost = await _with_gaps(lane, rows, streams, gaps)
     async with crew() as people:
         _both(people, lane)
