@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,26 +22,11 @@ from shared.database.unit import Database
 from shared.devstack.postgres import PostgresServer
 from shared.messaging import outbox_care
 from shared.messaging.consumer import Consumer
-from shared.messaging.repair import Repair, mend
-from shared.security.principal import Principal
 from tests.faults.conftest import Keep, MakeLane, pick
 from tests.faults.crew import Crew, crew
 from tests.faults.ledger import Lane, apply, officers, until
+from tests.faults.mending import Operator
 from tests.faults.process import Orders
-
-WHO = Principal("cli:tester", frozenset(), "", "internal", None)
-
-T = TypeVar("T")
-
-
-async def _do(lane: Lane, act: Callable[[Repair], Awaitable[T]]) -> T:
-    return await mend(lane.reader, WHO, lane.address.subscription(apply("mended")), act)
-
-
-async def _held(lane: Lane) -> dict[str, str]:
-    """The streams that stand still, and why."""
-    return {row.stream_key: row.reason for row in await _do(lane, lambda repair: repair.held_streams(10_000))}
-
 
 PATIENCE = 90.0
 """Seconds; a machine may have other work."""
@@ -95,7 +80,7 @@ async def test_a_gap_holds_its_stream_until_the_missing_fact_is_sent_again(lane:
     async with crew() as people:
         _both(people, lane)
         await until(lane.caught_up, seconds=PATIENCE)
-        held = await _held(lane)
+        held = await Operator(lane).held()
         assert held == {key: f"gap: {seq + 1} after {seq - 1}" for key, seq in lost.items()}
         assert await _sequences(lane) == {
             str(officer): list(range(1, lost.get(str(officer), rows // streams + 1)))
@@ -110,10 +95,10 @@ async def test_a_gap_holds_its_stream_until_the_missing_fact_is_sent_again(lane:
         people.kill("relay")  # a new one looks for such rows at once, one at work within 15 s
         await until(lane.caught_up, seconds=PATIENCE)
         for key in held:
-            await _do(lane, lambda repair, key=key: repair.replay(lane.address.topic, key))  # type: ignore[misc]
+            await Operator(lane).replay(key)
         verdict = await lane.settled()
     assert verdict.is_clean
-    assert await _held(lane) == {}
+    assert await Operator(lane).held() == {}
     keep(
         11,
         "gaps",
@@ -130,7 +115,7 @@ async def test_control_a_reader_that_does_not_look_for_gaps_goes_over_them_silen
         _both(people, lane, broken="no continuity")
         await until(lane.caught_up, seconds=PATIENCE)
         verdict = await lane.verdict()
-    assert await _held(lane) == {}
+    assert await Operator(lane).held() == {}
     assert verdict.lost == 8
     keep(11, "control: gaps not looked for", "1,200 facts, 8 missing on the log", f"lost silently {verdict.lost}")
 
@@ -217,9 +202,10 @@ async def _unseen(before: Iterable[Any], lane: Lane) -> int:
 
 
 async def _accept_all(lane: Lane) -> int:
-    held = await _held(lane)
+    operator = Operator(lane)
+    held = await operator.held()
     for key in held:
-        await _do(lane, lambda repair, key=key: repair.accept(lane.address.topic, key, "restored"))  # type: ignore[misc]
+        await operator.accept(key)
     return len(held)
 
 
@@ -251,14 +237,14 @@ async def _restored_and_healed(lane: Lane, postgres: PostgresServer, start: Publ
     async with crew() as people:
         restored = await _rewritten(people, lane, postgres, start, again)
         before = await lane.published_rows()
-        held = await _held(lane)
+        held = await Operator(lane).held()
         assert held.keys() == {str(officer) for officer in officers()[BOTH]}
         assert all(reason.startswith("fork: ") for reason in held.values())
         assert await _unseen(before, restored) == 0
         accepted = await _accept_all(restored)
         await restored.publish(*officers())  # those only the lost history knew of are noticed now
         await until(restored.caught_up, seconds=PATIENCE)
-        assert (await _held(lane)).keys() == {str(officer) for officer in officers()[OLD]}
+        assert (await Operator(lane).held()).keys() == {str(officer) for officer in officers()[OLD]}
         accepted += await _accept_all(restored)
         facts = await _judge_both_histories(restored, before)
         await restored.publisher.close()

@@ -46,11 +46,6 @@ async def _out_of_order_on_the_log(lane: Lane) -> int:
     return wrong
 
 
-async def _sent(lane: Lane) -> bool:
-    [row] = await lane.published_rows("SELECT count(*) AS n FROM outbox WHERE published_at IS NULL")
-    return bool(row.n == 0)
-
-
 async def test_a_backlog_is_sent_in_order_though_its_relay_dies(lane: Lane, keep: Keep) -> None:
     rows = pick(3_000, 10_000)
     await lane.backlog(rows)
@@ -60,7 +55,7 @@ async def test_a_backlog_is_sent_in_order_though_its_relay_dies(lane: Lane, keep
         owner = await _owner(lane)
         if owner:
             people.kill(owner)
-        await until(lambda: _sent(lane), seconds=60)
+        await until(lane.sent, seconds=60)
     wrong = await _out_of_order_on_the_log(lane)
     assert wrong == 0
     keep(3, "order per stream", f"3 relays, {rows:,} rows, one killed", f"order violations {wrong}")
@@ -70,7 +65,7 @@ async def test_control_relays_that_share_the_work_mix_up_the_order(lane: Lane, k
     await lane.backlog(3_000)
     async with crew() as people:
         _relays(people, lane, broken="shares")
-        await until(lambda: _sent(lane), seconds=60)
+        await until(lane.sent, seconds=60)
         await asyncio.sleep(1)
     wrong = await _out_of_order_on_the_log(lane)
     assert wrong > 0
