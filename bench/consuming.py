@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from bench.stack import SCHEMES, Bench
 from bench.world import backlog, seed
+from services.scoring.app import RECOMPUTE_INTERVAL
 from services.scoring.handlers import HANDLERS
 from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
@@ -29,8 +30,6 @@ from shared.messaging.worker import BUSY_PAUSE
 
 FACTS = 100_000
 GOAL = 0.6
-INTERVAL = 0.2
-"""Of the ticker in `services/scoring/app.py`, in seconds."""
 TOPIC = ActivityRecordedV1.TOPIC
 
 
@@ -106,7 +105,7 @@ async def _recompute_for_ever(database: Database, progress: Progress) -> None:
     while True:
         async with database.unit() as unit:
             more = await Recompute(unit, rubrics).due()
-        await asyncio.sleep(0 if more else BUSY_PAUSE if progress.trickles else INTERVAL)
+        await asyncio.sleep(0 if more else BUSY_PAUSE if progress.trickles else RECOMPUTE_INTERVAL.total_seconds())
 
 
 async def _applied(database: Database) -> int:

@@ -32,7 +32,6 @@ from shared.messaging.topics import PARTITIONS, ensure_topics
 FACTS = 30_000
 ROUNDS = 3
 GOAL = 0.7
-TALLY = "CREATE TABLE tally (fact_id uuid, stream_key text, sequence bigint)"
 TOPIC = ActivityRecordedV1.TOPIC
 
 _UNSENT = """
@@ -52,6 +51,7 @@ class Path:
 
 
 Measured = Callable[[Bench, Database, str], Awaitable[float]]
+Prepare = Callable[[Bench, Database, str], Awaitable[None]]
 
 
 async def relay(bench: Bench) -> Path:
@@ -64,24 +64,28 @@ async def consumer(bench: Bench) -> Path:
     return await _beside(bench, our_consumer, _floor_consumer, prepare=fill_topic)
 
 
-async def _beside(
-    bench: Bench, ours: Measured, floor: Measured, prepare: Callable[[Bench, Database, str], Awaitable[None]]
-) -> Path:
+async def _beside(bench: Bench, ours: Measured, floor: Measured, prepare: Prepare) -> Path:
     rounds = []
     for number in range(ROUNDS):
         rates = []
         for name, measured in (("ours", ours), ("floor", floor)):
             topic = f"bench.{measured.__name__.strip('_')}.{name}{number}"
-            await ensure_topics(bench.kafka.bootstrap_servers, 1, [topic], [])
-            database = await bench.database("fieldwork")
-            async with database.engine.begin() as connection:
-                await connection.execute(text(TALLY))
-            await prepare(bench, database, topic)
+            database = await prepared(bench, topic, prepare)
             rates.append(FACTS / await measured(bench, database, topic))
             await database.close()
         rounds.append(tuple(rates))
     mine, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
     return Path(mine, theirs, statistics.median(a / b for a, b in rounds))
+
+
+async def prepared(bench: Bench, topic: str, prepare: Prepare) -> Database:
+    """A topic, and a database with the table of effects, filled by `prepare`."""
+    await ensure_topics(bench.kafka.bootstrap_servers, 1, [topic], [])
+    database = await bench.database("fieldwork")
+    async with database.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE tally (fact_id uuid, stream_key text, sequence bigint)"))
+    await prepare(bench, database, topic)
+    return database
 
 
 async def _fill_outbox(_bench: Bench, database: Database, topic: str) -> None:

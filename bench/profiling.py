@@ -6,11 +6,8 @@ import asyncio
 import cProfile
 import pstats
 
-from sqlalchemy import text
-
-from bench.path import FACTS, TALLY, TOPIC, fill_topic, our_consumer
+from bench.path import FACTS, TOPIC, fill_topic, our_consumer, prepared
 from bench.stack import bench_stack
-from shared.messaging.topics import ensure_topics
 
 SHOWN = 25
 
@@ -19,11 +16,7 @@ async def run() -> None:
     """Consume once under the profiler, and print what took longest by itself."""
     profiler = cProfile.Profile()
     with bench_stack() as bench:
-        await ensure_topics(bench.kafka.bootstrap_servers, 1, [TOPIC], [])
-        database = await bench.database("fieldwork")
-        async with database.engine.begin() as connection:
-            await connection.execute(text(TALLY))
-        await fill_topic(bench, database, TOPIC)
+        database = await prepared(bench, TOPIC, fill_topic)
         profiler.enable()
         seconds = await our_consumer(bench, database, TOPIC)
         profiler.disable()

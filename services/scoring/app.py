@@ -19,6 +19,7 @@ from shared.security.vault import Vault
 from shared.settings import ServiceSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+RECOMPUTE_INTERVAL = timedelta(milliseconds=200)
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -49,7 +50,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
         versions=MIGRATIONS,
         handlers=HANDLERS,
         tickers=[
-            Ticker("recompute", timedelta(milliseconds=200), recompute, follows_facts=True),
+            Ticker("recompute", RECOMPUTE_INTERVAL, recompute, follows_facts=True),
             Ticker("calendar", timedelta(minutes=1), calendar),
         ],
     )
