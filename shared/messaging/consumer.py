@@ -43,7 +43,7 @@ MAX_HELD = 100_000
 LOOK_AT_HELD = 5.0
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
 HANGS_AFTER = 60.0
-"""Twice what any statement may take."""
+"""Six times what a transaction may take."""
 
 
 class Fenced(OwnershipLost):

@@ -34,7 +34,7 @@ HEADS_AT = 2
 # The server ends a silent session after 10 seconds, and with it our lock.
 PING = 2.0
 HANGS_AFTER = 40.0
-"""Longer than ACK_TIMEOUT and than any statement may take; with it a relay ends within 45 seconds, whatever hangs."""
+"""Longer than ACK_TIMEOUT and than any transaction may take; with it a relay ends within 45 seconds, whatever hangs."""
 
 _LOCK = text("SELECT pg_try_advisory_lock(hashtext('cunjing.relay'))")
 _PING = text("SELECT 1")
