@@ -65,18 +65,16 @@ seen_version = Table(
     Column("version", Text, nullable=False),
 )
 
-# One row per officer, so that two recomputes of one officer exclude each other; `since` to `until` are the days whose
-# evidence changed.
+# Rows are only added and taken away, so that whoever marks never waits for a recompute under way; `since` to `until`
+# are the days whose evidence changed.
 dirty_mark = Table(
     "dirty_mark",
     metadata,
-    Column("officer_id", Uuid, primary_key=True),
+    Column("officer_id", Uuid, nullable=False),
     Column("since", Date, nullable=False),
     Column("until", Date, nullable=False),
     Column("facts", Integer, nullable=False),
-    instant("first_at"),
-    instant("last_at"),
-    postgresql_with={"fillfactor": "50"},
+    instant("marked_at"),
 )
 
 sheet = Table(

@@ -50,10 +50,20 @@ class World:
             async with self.database.unit() as unit:
                 assert await HANDLERS[topic](batch, unit) == ()
 
+    async def all_due(self) -> None:
+        """Let no mark wait for more facts."""
+        async with self.database.unit() as unit:
+            await unit.connection.execute(text("UPDATE dirty_mark SET marked_at = now() - interval '1 minute'"))
+
     async def recompute(self) -> None:
         """Score everybody who is marked, now."""
         async with self.database.unit() as unit:
-            rows = await unit.connection.execute(text("DELETE FROM dirty_mark RETURNING officer_id, since, until"))
+            rows = await unit.connection.execute(
+                text(
+                    "WITH taken AS (DELETE FROM dirty_mark RETURNING officer_id, since, until)"
+                    " SELECT officer_id, min(since), max(until) FROM taken GROUP BY officer_id"
+                )
+            )
             await Recompute(unit, self.rubrics).of([Mark(*row) for row in rows])
 
     async def score(self, *facts: Said) -> StoredSheet:

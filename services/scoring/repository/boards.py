@@ -81,7 +81,7 @@ async def pending(connection: AsyncConnection, ask: Question) -> int:
     village = func.unnest(area.c.villages).column_valued("village", joins_implicitly=True)
     in_village = exists().where(his, assignment.c.where_type == "village", _inside(assignment.c.where_id, ask))
     in_area = exists(select(village).select_from(held).where(his, _inside(village, ask)))
-    query = select(func.count()).select_from(dirty_mark).where(or_(in_village, in_area))
+    query = select(func.count(dirty_mark.c.officer_id.distinct())).where(or_(in_village, in_area))
     return int(await connection.scalar(query) or 0)
 
 

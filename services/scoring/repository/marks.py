@@ -1,4 +1,4 @@
-"""Dirty marks: whose sheets have to be computed anew, for which days. One row per officer."""
+"""Dirty marks: whose sheets have to be computed anew, for which days."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# DO UPDATE and not DO NOTHING: an upsert beside a recompute waits for it and leaves a mark behind, so nothing is lost.
-# Sorted, because two workers mark the same officers. Debounced by the server's clock: it is no time of the domain.
+# Timed by the server's clock: it is no time of the domain.
 MARK_TOUCHED = """
-    INSERT INTO dirty_mark AS m (officer_id, since, until, facts, first_at, last_at)
-    SELECT officer_id, min(since), max(until), count(*), clock_timestamp(), clock_timestamp()
-    FROM touched GROUP BY officer_id ORDER BY officer_id
-    ON CONFLICT (officer_id) DO UPDATE
-        SET since = LEAST(m.since, excluded.since), until = GREATEST(m.until, excluded.until),
-            facts = m.facts + excluded.facts, last_at = excluded.last_at
+    INSERT INTO dirty_mark (officer_id, since, until, facts, marked_at)
+    SELECT officer_id, min(since), max(until), count(*), clock_timestamp() FROM touched GROUP BY officer_id
 """
 
 _ALWAYS = "CAST('-infinity' AS date) AS since, CAST('infinity' AS date) AS until"
@@ -74,20 +69,27 @@ _SEE = text(
 # A single fact is scored at once. During a backlog, which shows as hundreds of facts within half a second, an officer
 # waits until his facts have had two seconds to come in, and only a few are scored at a time: else every batch would
 # have all of them scored again. The rate of facts decides and not the length of the queue, so that it always drains.
+# The lock keeps a second recompute from an officer whose newer marks it could take while the first still computes.
 _TAKE = text(
     """
-    WITH waiting AS (
-        SELECT sum(facts) FILTER (WHERE last_at > clock_timestamp() - interval '500 milliseconds') > :many AS busy
+    WITH recent AS (
+        SELECT sum(facts) FILTER (WHERE marked_at > clock_timestamp() - interval '500 milliseconds') > :many AS busy
         FROM dirty_mark
+    ), due AS (
+        SELECT officer_id FROM dirty_mark GROUP BY officer_id
+        HAVING min(marked_at) < clock_timestamp() - interval '2 seconds'
+            OR (max(marked_at) < clock_timestamp() - interval '10 milliseconds'
+                AND (SELECT busy FROM recent) IS NOT TRUE)
+        ORDER BY min(marked_at)
+        LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM recent)
+    ), mine AS (
+        SELECT officer_id FROM due
+        WHERE pg_try_advisory_xact_lock(hashtext('scoring.recompute'), hashtext(CAST(officer_id AS text)))
+    ), taken AS (
+        DELETE FROM dirty_mark USING mine WHERE dirty_mark.officer_id = mine.officer_id
+        RETURNING dirty_mark.officer_id, since, until
     )
-    DELETE FROM dirty_mark WHERE officer_id IN (
-        SELECT officer_id FROM dirty_mark
-        WHERE first_at < clock_timestamp() - interval '2 seconds'
-           OR (last_at < clock_timestamp() - interval '10 milliseconds' AND (SELECT busy FROM waiting) IS NOT TRUE)
-        ORDER BY first_at
-        LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM waiting)
-        FOR UPDATE SKIP LOCKED)
-    RETURNING officer_id, since, until
+    SELECT officer_id, min(since) AS since, max(until) AS until FROM taken GROUP BY officer_id
     """
 )
 MANY, FEW = 300, 2
@@ -103,7 +105,7 @@ class Mark:
 
 
 async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
-    """Take marks that are due; they are gone when the transaction commits, and nobody else can take them before."""
+    """Take the marks that are due, one for each officer; nobody else gets one of his before the transaction ends."""
     rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "many": MANY})
     return [Mark(row.officer_id, row.since, row.until) for row in rows]
 
