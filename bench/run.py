@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bench import consuming, disk, idle, ingest, latency, path
 from bench.stack import Bench, bench_stack
+from services.cli.service import collect_less
 
 FIGURES = Path(__file__).parent / "figures.md"
 
@@ -23,6 +24,7 @@ Row = tuple[str, str, str, str, str, str]
 
 async def run() -> None:
     """Measure, tell each figure as it comes, keep them."""
+    collect_less()  # as the processes of the services do that run this code
     console = Console()
     rows: list[Row] = []
     with console.status("starting") as status:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -119,7 +119,7 @@ def backlog(count: int) -> Iterator[Fact[ActivityRecordedV1]]:
         fact = Fact.of(data, time=data.since, actor=officer, jurisdiction=data.village)
         sequence, previous = place.get(officer, (0, None))
         place[officer] = (sequence + 1, fact.id)
-        yield replace(fact, sequence=sequence + 1, previous=previous, epoch=1)
+        yield fact._replace(sequence=sequence + 1, previous=previous, epoch=1)
 
 
 def batches(items: Sequence[dict[str, Any]], size: int) -> list[list[dict[str, Any]]]:

@@ -24,7 +24,7 @@ def service_commands(service: str, owns: str) -> typer.Typer:
         settings = _settings(service)
         with told_in_words():
             app = app_module(service).create_app(settings)
-        _collect_less()
+        collect_less()
         uvicorn.run(
             app,
             host=settings.host,
@@ -42,7 +42,7 @@ def service_commands(service: str, owns: str) -> typer.Typer:
         settings = _settings(service)
         with told_in_words():
             background = app_module(service).create_worker(settings)
-        _collect_less()
+        collect_less()
         asyncio.run(background.run())
 
     return commands
@@ -66,7 +66,7 @@ def _settings(service: str) -> ServiceSettings:
     return settings
 
 
-def _collect_less() -> None:
+def collect_less() -> None:
     """A batch makes thousands of objects that all die with it: looking through the old ones each time finds nothing."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, NamedTuple, Self, TypeVar
 from uuid import UUID
@@ -17,15 +16,15 @@ Classification = Literal["open", "internal", "restricted"]
 D = TypeVar("D", bound=FactData)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[D]):
+class Fact(NamedTuple, Generic[D]):
     """One published fact. `time` is when it happened, `recorded_at` when the server learned of it; both aware.
 
-    `sequence` (1, 2, … without gaps), `previous` (the id before it) and `epoch` place it in its stream;
-    the outbox sets them.
+    `stream_key` is that of its data. `sequence` (1, 2, … without gaps), `previous` (the id before it) and `epoch` place
+    it in its stream; the outbox sets them.
     """
 
     data: D
+    stream_key: str
     id: UUID
     time: datetime
     actor: str
@@ -54,17 +53,23 @@ class Fact(Generic[D]):
         scheme_version: str | None = None,
     ) -> Self:
         """A new fact to publish; the outbox adds `recorded_at`, the trace and the place in the stream."""
-        return cls(data, new_id(), time, str(actor), jurisdiction, actor_org, classification, scheme, scheme_version)
+        return cls(
+            data,
+            data.stream_key,
+            new_id(),
+            time,
+            str(actor),
+            jurisdiction,
+            actor_org,
+            classification,
+            scheme,
+            scheme_version,
+        )
 
     @property
     def type(self) -> str:
         """Wire name with version."""
         return self.data.TYPE
-
-    @property
-    def stream_key(self) -> str:
-        """The stream this fact belongs to, and its Kafka key."""
-        return self.data.stream_key
 
 
 def attributes(fact: Fact[Any], *, recorded_at: datetime, traceparent: str | None) -> dict[str, str]:
@@ -154,8 +159,10 @@ def read_fact(
         _refuse_other_version(place.type, types)
         return None
     try:
+        data = kind.model_validate_json(body or b"")
         return Fact(
-            data=kind.model_validate_json(body or b""),
+            data=data,
+            stream_key=data.stream_key,
             id=place.id,
             time=datetime.fromisoformat(said["ce_time"]),
             actor=said["ce_actor"],

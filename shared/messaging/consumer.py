@@ -32,6 +32,7 @@ from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
 from shared.observability.metrics import DEAD_LETTERS_KEPT, HELD_FACTS, HELD_STREAMS
 from shared.observability.tracing import hand_on_trace
+from shared.turns import going_first
 
 log = structlog.get_logger(__name__)
 
@@ -176,9 +177,10 @@ class Consumer:
         for partition, records in polled.items():
             if partition in self._positions and (ours := await self._proven(partition, records)):
                 by_topic[partition.topic] += ours
-        for topic, records in by_topic.items():
-            types = self._topics[topic].types
-            await self._apply(topic, [read(record, types) for record in records])
+        with going_first():
+            for topic, records in by_topic.items():
+                types = self._topics[topic].types
+                await self._apply(topic, [read(record, types) for record in records])
 
     async def _proven(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
         """The records from our position on; the one before it is looked at, as long as that is due, and left out."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -66,7 +65,7 @@ async def test_facts_of_a_rolled_back_transaction_are_never_seen(lane: Lane) -> 
 
 async def test_a_fact_too_large_for_the_broker_is_refused_before_it_is_written(lane: Lane) -> None:
     fact = lane.fact(OFFICERS[0])
-    large = replace(fact, data=fact.data.model_copy(update={"reason": "x" * 300_000}))
+    large = fact._replace(data=fact.data.model_copy(update={"reason": "x" * 300_000}))
 
     async def publish() -> None:
         async with lane.publisher.unit() as unit:

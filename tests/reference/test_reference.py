@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -55,7 +54,7 @@ async def database(migrated: Database) -> Database:
 async def tell(database: Database, *data: FactData) -> None:
     """Hand the facts to their handlers, one batch per topic, as a consumer does."""
     facts = [
-        replace(Fact.of(d, time=datetime.now(UTC), actor="test", jurisdiction="411622"), sequence=n)
+        Fact.of(d, time=datetime.now(UTC), actor="test", jurisdiction="411622")._replace(sequence=n)
         for n, d in enumerate(data, start=1)
     ]
     async with database.unit() as unit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,7 @@ class Facts:
         fact = Fact.of(data, time=when or at(DAY), actor=LEADER, jurisdiction=VILLAGE)
         key = (data.TOPIC, data.stream_key)
         self.numbers[key] += 1
-        return replace(fact, sequence=self.numbers[key], epoch=1, recorded_at=fact.time)
+        return fact._replace(sequence=self.numbers[key], epoch=1, recorded_at=fact.time)
 
     def assignment(self, officer: UUID = OFFICER, village: str = VILLAGE, **changes: Any) -> Said:
         said = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -89,8 +88,8 @@ async def test_a_fact_of_an_earlier_epoch_never_replaces_one_of_a_restored_publi
     old = world.facts.group("patrol_team", "dissolved")
     new = world.facts.group("patrol_team", group_id=old.data.group_id)
 
-    await world.hear(replace(new, sequence=1, epoch=2))
-    await world.hear(replace(old, sequence=9, epoch=1))
+    await world.hear(new._replace(sequence=1, epoch=2))
+    await world.hear(old._replace(sequence=9, epoch=1))
 
     assert await world.rows("SELECT recorded->>'state' FROM ledger_entry") == [("effective",)]
 

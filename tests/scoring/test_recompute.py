@@ -12,7 +12,6 @@ from uuid import UUID
 
 import orjson
 import pytest
-from sqlalchemy import text
 
 from services.scoring.handlers import HANDLERS
 from services.scoring.repository.marks import take_marks
@@ -235,7 +234,7 @@ async def test_who_is_no_longer_appraised_loses_the_sheet_and_readers_are_told(w
     await world.score(*world.facts.visits(1))
 
     moved = assignment.data.model_copy(update={"post": "volunteer"})
-    await world.hear(replace(assignment, data=moved))
+    await world.hear(assignment._replace(data=moved))
     await world.recompute()
 
     assert (await world.sheet(UUID(int=78))).total is None

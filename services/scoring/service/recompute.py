@@ -27,7 +27,7 @@ from shared.database.unit import Unit
 from shared.turns import in_turns
 
 MOST_AT_ONCE = 25
-"""Officers in one transaction: some 50 ms of work, so that the consumer beside it is not kept waiting."""
+"""Officers in one transaction; the consumer beside it goes first after each."""
 
 
 @dataclass(frozen=True, slots=True)
