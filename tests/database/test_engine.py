@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from shared.database.engine import owning_connection
 
 GOAL = 15.0
@@ -27,18 +24,17 @@ async def _between_two_messages_of_a_statement(driver: Any) -> None:
     await driver.prepare("SELECT 1")
 
 
-@pytest.mark.parametrize("fall_silent", [_idle, _in_a_transaction, _between_two_messages_of_a_statement])
-async def test_a_silent_owner_loses_its_session(
-    fall_silent: Callable[[Any], Awaitable[None]], make_database: Callable[[], str]
-) -> None:
+async def _loses_its_session(url: str, fall_silent: Callable[[Any], Awaitable[None]]) -> None:
     lost = asyncio.Event()
-    connection = await owning_connection(make_database(), lost.set, "test owner")
-    await fall_silent(await _driver(connection))
-    async with asyncio.timeout(GOAL):
-        await lost.wait()
+    connection = await owning_connection(url, lost.set, "test owner")
+    await fall_silent((await connection.get_raw_connection()).driver_connection)
+    await lost.wait()
     await connection.invalidate()
     await connection.close()
 
 
-async def _driver(connection: AsyncConnection) -> Any:
-    return (await connection.get_raw_connection()).driver_connection
+async def test_a_silent_owner_loses_its_session_wherever_it_was(make_database: Callable[[], str]) -> None:
+    url = make_database()
+    async with asyncio.timeout(GOAL), asyncio.TaskGroup() as owners:
+        for fall_silent in (_idle, _in_a_transaction, _between_two_messages_of_a_statement):
+            owners.create_task(_loses_its_session(url, fall_silent))
