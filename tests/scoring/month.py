@@ -1,7 +1,7 @@
 """A month of one officer's work, written as the facts the services publish and turned into ledger entries."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
@@ -53,7 +53,7 @@ class Month:
         return UUID(int=next(self.ids))
 
     def keep(self, entry: Entry, **changes: Any) -> Entry:
-        kept = replace(entry, **changes)
+        kept = entry._replace(**changes)
         self.entries.append(kept)
         return kept
 

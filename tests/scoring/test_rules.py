@@ -164,7 +164,7 @@ def test_an_open_matter_disturbs_every_month_it_is_worked_on() -> None:
 
 def colleagues(*entries: Entry) -> list[Entry]:
     """The same work, done by somebody else."""
-    return [replace(entry, officer_id=LEADER) for entry in entries]
+    return [entry._replace(officer_id=LEADER) for entry in entries]
 
 
 @pytest.mark.parametrize("state", ["open", "resolved"])
@@ -192,7 +192,7 @@ def test_a_colleagues_matter_settled_before_the_month_disturbs_it_no_longer() ->
 def test_a_matter_that_a_colleague_worked_on_too_still_earns_its_point() -> None:
     month = Month()
     month.disputes(1)
-    also = replace(month.entries[0], id=month.new_id(), officer_id=LEADER)
+    also = month.entries[0]._replace(id=month.new_id(), officer_id=LEADER)
     assert line(score(month.entries, context(), matters=[*month.entries, also]), "S-108").points == 2
 
 
@@ -264,7 +264,7 @@ def test_reports_filed_before_the_hours_were_given_are_measured_by_them() -> Non
     month.report("instability", "unpaid_wages", in_time="undecided")
     early, late = (
         month.entries[0],
-        replace(month.entries[0], occurred_at=month.entries[0].occurred_at + timedelta(hours=25)),
+        month.entries[0]._replace(occurred_at=month.entries[0].occurred_at + timedelta(hours=25)),
     )
     content = DECIDED.model_dump(mode="json")
     content["report_hours"]["value"] = 24
@@ -332,7 +332,7 @@ def test_months_are_brought_together_as_the_reading_says() -> None:
 def test_work_that_is_unverified_or_elsewhere_scores_nothing_and_is_named(changes: dict[str, Any], code: str) -> None:
     month = Month()
     for entry in [*full_month().entries]:
-        month.entries.append(replace(entry, **changes) if entry.kind.startswith("activity:") else entry)
+        month.entries.append(entry._replace(**changes) if entry.kind.startswith("activity:") else entry)
     sheet = score(month.entries, context())
     assert line(sheet, "S-106").points == 0
     assert why(line(sheet, "S-106")) == {code: 5}

@@ -1,10 +1,11 @@
 """What the evaluator reads: ledger entries of one officer and where he was posted."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 # Entry kind (before the colon) → the fact that says it; a line whose facts nobody publishes is shown as such.
@@ -21,8 +22,7 @@ FACTS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing known of one officer, merged from its facts.
 
     `attributes` are the fact's own fields, `details` nested as sent. `until` is the last day of what lasts (a
@@ -39,7 +39,7 @@ class Entry:
     quantity: Decimal = Decimal(1)
     matter_id: UUID | None = None
     target: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = MappingProxyType({})
     verified: bool = True
     own: bool = True
     until: date | None = None

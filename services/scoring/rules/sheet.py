@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from shared.schemes.sourced import OpenPoint
@@ -12,8 +12,7 @@ Number = Decimal | int
 Status = Literal["computed", "withheld", "not_connected"]
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """A fact and what it is worth before caps over several months; `why` names the rule of the line it met."""
 
     id: UUID
@@ -21,8 +20,7 @@ class Counted:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotCounted:
+class NotCounted(NamedTuple):
     """A fact that belongs to a line and changes nothing; `why` is a reason code."""
 
     id: UUID

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -13,10 +12,8 @@ from services.scoring.repository.sheets import StoredSheet
 from services.scoring.rules import LineResult, Notice, Period, Sheet, sentences
 from services.scoring.rules.sentences import NOTICES, written
 from services.scoring.service.rubrics import Scheme
-from shared.contracts.base import Period as Days
-from shared.contracts.base import Who
 from shared.contracts.envelope import Fact
-from shared.contracts.scoring import NotCounted, SheetLine, SheetUpdatedV1
+from shared.contracts.scoring import SheetUpdatedV1
 from shared.schemes import OpenPoint
 
 Content = dict[str, Any]
@@ -77,18 +74,21 @@ def updated(sheet: StoredSheet, before: StoredSheet | None) -> SheetUpdatedV1:
     """The fact of a changed sheet; each line tells which facts came to count, or ceased to, since the last revision."""
     old = {line["item"]: line for line in before.content["lines"]} if before else {}
     rules = [point["rule"] for point in sheet.content["withheld"]]
-    return SheetUpdatedV1(
-        sheet_id=sheet.sheet_id,
-        who=Who(type="officer", id=str(sheet.officer_id)),
-        period=Days(since=sheet.period_from, until=sheet.period_to),
-        scheme_version=sheet.scheme_version,
-        revision=sheet.revision,
-        total=sheet.total or 0,
-        state="provisional",
-        grade=sheet.grade,
-        withheld=(TAKEN_OFF,) if sheet.total is None else tuple(dict.fromkeys(rules)),
-        vetoes=sheet.vetoes,
-        lines=tuple(_changes(line, old.get(line["item"], {})) for line in sheet.content["lines"]),
+    # Validated once, as a whole: a part for each of some hundred facts would cost more than computing the sheet.
+    return SheetUpdatedV1.model_validate(
+        {
+            "sheet_id": sheet.sheet_id,
+            "who": {"type": "officer", "id": str(sheet.officer_id)},
+            "period": {"from": sheet.period_from, "to": sheet.period_to},
+            "scheme_version": sheet.scheme_version,
+            "revision": sheet.revision,
+            "total": sheet.total or 0,
+            "state": "provisional",
+            "grade": sheet.grade,
+            "withheld": (TAKEN_OFF,) if sheet.total is None else tuple(dict.fromkeys(rules)),
+            "vetoes": sheet.vetoes,
+            "lines": [_changes(line, old.get(line["item"], {})) for line in sheet.content["lines"]],
+        }
     )
 
 
@@ -111,15 +111,15 @@ def common_division(villages: Sequence[str]) -> str:
     return next(fitting, first[:2])
 
 
-def _changes(line: Content, old: Mapping[str, Any]) -> SheetLine:
+def _changes(line: Content, old: Mapping[str, Any]) -> Content:
     counted_before = {counted[0] for counted in old.get("counted", ())}
     refused_before = {tuple(refused) for refused in old.get("not_counted", ())}
-    return SheetLine(
-        item=line["item"],
-        points=line["points"],
-        cap_used=line["cap_used"],
-        counted=tuple(UUID(id_) for id_, _, _ in line["counted"] if id_ not in counted_before),
-        not_counted=tuple(
-            NotCounted(id=UUID(id_), why=why) for id_, why in line["not_counted"] if (id_, why) not in refused_before
-        ),
-    )
+    return {
+        "item": line["item"],
+        "points": line["points"],
+        "cap_used": line["cap_used"],
+        "counted": [id_ for id_, _, _ in line["counted"] if id_ not in counted_before],
+        "not_counted": [
+            {"id": id_, "why": why} for id_, why in line["not_counted"] if (id_, why) not in refused_before
+        ],
+    }

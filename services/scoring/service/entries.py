@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -62,7 +61,7 @@ def entries_of_village(row: Any) -> Iterator[Entry]:
     if entry and row.source == "group":
         told = [(date.fromisoformat(day), state) for day, state in orjson.loads(row.states)]
         for state, days in spells(Period(row.day, row.until), told):
-            yield replace(entry, state=state, day=days.first, until=days.last, occurred_at=_midnight(days.first))
+            yield entry._replace(state=state, day=days.first, until=days.last, occurred_at=_midnight(days.first))
     elif entry:
         yield entry
 
@@ -70,7 +69,7 @@ def entries_of_village(row: Any) -> Iterator[Entry]:
 def matter_of_village(row: Any) -> Entry | None:
     """What somebody did about a village's matter, whether he was posted there or not."""
     entry = entry_of(row, _OF_NOBODY)
-    return replace(entry, own=True) if entry else None
+    return entry._replace(own=True) if entry else None
 
 
 def facts_behind(row: Any) -> list[UUID]:
