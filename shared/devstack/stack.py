@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -95,6 +96,9 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The environment of every process of the stack."""
+        return {**_inherited(), **self._settings()}
+
+    def _settings(self) -> dict[str, str]:
         assert self.keys is not None
         common = {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
@@ -107,7 +111,14 @@ class Stack:
             f"CUNJING_{service.upper()}_DATABASE_URL": self.postgres.url(_database_name(service))
             for service in self.plan.services
         }
-        return {**_inherited(), **common, **databases, **self.plan.environment()}
+        return {**common, **databases, **self.plan.environment()}
+
+    def _write_settings(self) -> None:
+        """For people who want to run our commands beside the stack: a file for their shell to read."""
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self._settings().items()]
+        file = os.open(self.folder / "environment", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(file, "w") as settings:
+            settings.writelines(lines)
 
     def _claim(self) -> None:
         self._step("ports", self._claim_ports)
@@ -148,6 +159,7 @@ class Stack:
         return ""
 
     def _services(self) -> None:
+        self._write_settings()
         processes = self.plan.processes(self.environment())
         for process in processes:
             self._report(process.name, "running", "")

@@ -1,6 +1,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,18 @@ def test_the_processes_get_addresses_keys_and_databases(stack: Stack, kafka: Kaf
     assert Path(environment["CUNJING_JWKS"]).exists()
     assert environment["CUNJING_INTEL_DATABASE_URL"].startswith("postgresql+asyncpg://cunjing_intel@/cunjing_intel?")
     assert stack.plan.addresses()["intel api"].endswith(":" + environment["CUNJING_INTEL_PORT"])
+
+
+def test_a_shell_can_take_over_the_settings_of_the_processes(stack: Stack, folder: Path) -> None:
+    said = subprocess.run(
+        ["/bin/sh", "-c", '. "$0" && printenv CUNJING_INTEL_DATABASE_URL', folder / "environment"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == stack.environment()["CUNJING_INTEL_DATABASE_URL"]
+    assert (folder / "environment").stat().st_mode & 0o077 == 0
 
 
 def test_a_second_stack_is_refused_and_told_who_is_in_the_way(stack: Stack, folder: Path) -> None:
