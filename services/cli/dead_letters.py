@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.desk import Most, Reason, Service, repaired, show, tell
+from services.cli.desk import Key, Most, Reason, Service, Topic, repaired, show, tell
 from shared.messaging.repair import Repair, Replayed
 
 app = typer.Typer(help="Facts a service could not read or refused: look, replay, give up.", no_args_is_help=True)
@@ -18,7 +18,7 @@ Id = Annotated[int, typer.Argument(help="The number `cunjing dead-letters list` 
 @app.command("list")
 def list_(
     service: Service,
-    topic: Annotated[str | None, typer.Option(help="Only of this topic.")] = None,
+    topic: Topic = None,
     after: Annotated[int, typer.Option(help="Go on after this number.")] = 0,
     most: Most = 50,
 ) -> None:
@@ -49,20 +49,22 @@ def show_one(service: Service, id: Id) -> None:
 @app.command()
 def replay(
     service: Service,
-    topic: Annotated[str | None, typer.Option(help="The topic; every stream when not given.")] = None,
-    key: Annotated[str | None, typer.Option("--stream", help="The stream's key.")] = None,
+    topic: Topic = None,
+    key: Key = None,
 ) -> None:
     """Apply what was put aside, stream by stream in order: after the cause was mended. Without a stream, all of them.
 
-    What still cannot be applied stays; nothing is applied twice. The worker may run meanwhile.
+    Also after the missing facts of a gap have come. What still cannot be applied stays (exit code 1).
+    Nothing is applied twice. The worker may run meanwhile.
     """
     if (topic is None) != (key is None):
         raise typer.BadParameter("give --topic and --stream together, or neither of them")
     chosen = [(topic, key)] if topic and key else repaired(service, lambda repair: repair.streams_to_replay())
     if not chosen:
         typer.echo(f"nothing was put aside in {service}")
-    for one_topic, one_key in chosen:
-        tell(one_topic, one_key, _replayed(service, one_topic, one_key))
+    flowing = [tell(of, stream, _replayed(service, of, stream)) for of, stream in chosen]
+    if not all(flowing):
+        raise typer.Exit(1)
 
 
 def _replayed(service: str, topic: str, key: str) -> Replayed:

@@ -16,14 +16,15 @@ from services.cli.failures import told_in_words
 from services.cli.names import SERVICES
 from services.cli.service import app_module, settings_class
 from shared.messaging.repair import CannotRepair, Repair, Replayed, mend
+from shared.messaging.topics import TopicProblem
 from shared.messaging.worker import Worker
 from shared.security.principal import Principal
 
 T = TypeVar("T")
 
 Service = Annotated[str, typer.Argument(help=f"Whose database: {', '.join(SERVICES)}.")]
-Topic = Annotated[str, typer.Option(help="The topic, as `cunjing streams held` shows it.")]
-Key = Annotated[str, typer.Option("--stream", help="The stream's key, as `cunjing streams held` shows it.")]
+Topic = Annotated[str | None, typer.Option(help="The topic.")]
+Key = Annotated[str | None, typer.Option("--stream", help="The stream's key, as `cunjing streams held` shows it.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit with your name.")]
 Most = Annotated[int, typer.Option(min=1, help="How many to show.")]
 
@@ -50,22 +51,26 @@ def with_worker(service: str, work: Callable[[Worker], Awaitable[T]]) -> T:
         finally:
             await worker.database.close()
 
-    with told_in_words(CannotRepair, OSError, DBAPIError):
+    with told_in_words(CannotRepair, TopicProblem, OSError, DBAPIError):
         return asyncio.run(run())
 
 
 def show(rows: list[Any], *columns: str, nothing: str) -> None:
-    """Rows as a table for people."""
+    """Rows as a table for people; topics and streams are never cut, since the next command wants them whole."""
     if not rows:
         typer.echo(nothing)
         return
-    table = Table(*columns)
+    table = Table()
+    for name in columns:
+        table.add_column(name, no_wrap=name in ("topic", "stream"))
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
+    least = Console(width=1000).measure(table).minimum
+    Console(width=max(Console().width, least)).print(table)
 
 
-def tell(topic: str, key: str, replayed: Replayed) -> None:
-    """What became of a stream."""
+def tell(topic: str, key: str, replayed: Replayed) -> bool:
+    """What became of a stream; whether it flows again."""
     state = f"still stands: {replayed.held}" if replayed.held else "flows again"
     typer.echo(f"{topic} {key}: {replayed.applied} applied, {replayed.left} left, {state}")
+    return replayed.held is None

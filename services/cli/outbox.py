@@ -53,14 +53,18 @@ def republish(
         await record_audit(unit, who(), "outbox.republish", f"{topic} {key or '*'} from {first}", result=reason)
         return rows
 
-    typer.echo(f"{_in_unit(service, again)} facts will be sent again within 15 seconds")
+    if not (rows := _in_unit(service, again)):
+        typer.echo("nothing is sent again: the outbox keeps no such sent fact (any more)", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{rows} facts will be sent again within 15 seconds")
 
 
 @app.command("new-epoch")
 def new_epoch(service: Service, reason: Reason) -> None:
-    """After this service's database was restored from a backup: readers hold what would rewrite history.
+    """After this service's database was put back: readers hold what would rewrite history instead of dropping it.
 
-    Run it before the service's processes start again.
+    Run it before the service's processes start again: what they publish before is dropped by the readers. It does no
+    harm where it was not needed. The epoch is what the facts carry from now on.
     """
 
     async def raise_it(unit: Unit) -> int:

@@ -52,7 +52,9 @@ _STATUS = text(
     FROM outbox GROUP BY topic ORDER BY topic
     """
 )
-_EPOCH = text("SELECT number FROM outbox_epoch")
+_EPOCH = text(
+    "SELECT number + ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int FROM outbox_epoch"
+)
 _OWNER = text(
     """
     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -79,7 +81,7 @@ _HERE = """
 _RAISED = """
     GREATEST(number + 1, CAST(EXTRACT(epoch FROM clock_timestamp() - TIMESTAMPTZ '2026-01-01 00:00Z') AS bigint) / 300)
 """
-_NEW_EPOCH = text(f"UPDATE outbox_epoch SET number = {_RAISED}, origin = {_HERE} RETURNING number")  # noqa: S608
+_NEW_EPOCH = text(f"UPDATE outbox_epoch SET number = {_RAISED}, origin = {_HERE}")  # noqa: S608
 _FOLLOW = text(
     f"""
     UPDATE outbox_epoch SET number = CASE WHEN origin IS NULL THEN number ELSE {_RAISED} END, origin = {_HERE}
@@ -132,7 +134,7 @@ async def relay_session(connection: AsyncConnection) -> int | None:
 
 
 async def epoch(connection: AsyncConnection) -> int:
-    """The number that is part of every fact's epoch."""
+    """The epoch that facts published now carry."""
     return int((await connection.execute(_EPOCH)).scalar_one())
 
 
@@ -143,9 +145,9 @@ async def republish(connection: AsyncConnection, topic: str, key: str | None, fi
 
 async def new_epoch(connection: AsyncConnection) -> int:
     """After the database was restored from a backup: what follows is another history, and readers shall see it."""
-    number = int((await connection.execute(_NEW_EPOCH)).scalar_one())
+    await connection.execute(_NEW_EPOCH)
     await _send_heads_in_it(connection)
-    return number
+    return await epoch(connection)
 
 
 async def follow_origin(connection: AsyncConnection) -> None:

@@ -60,12 +60,12 @@ async def check_topics(bootstrap: str, topics: Iterable[str]) -> None:
     finally:
         await client.close()
     counts = {found["topic"]: len(found["partitions"]) for found in described}
-    wrong = {name: counts.get(name, 0) for name in topics if counts.get(name, 0) != PARTITIONS}
-    if wrong:
-        listed = ", ".join(f"{name} has {count}" for name, count in sorted(wrong.items()))
-        raise TopicProblem(
-            f"every topic needs {PARTITIONS} partitions: {listed}. Missing topics (0): run `cunjing topics`"
-        )
+    missing = sorted(name for name in topics if not counts.get(name))
+    other = [f"{name} has {counts[name]}" for name in sorted(topics) if counts.get(name) not in (None, 0, PARTITIONS)]
+    told = [f"missing topics: {', '.join(missing)}; `cunjing topics` creates them"] if missing else []
+    told += [f"every topic needs {PARTITIONS} partitions: {', '.join(other)}"] if other else []
+    if told:
+        raise TopicProblem("; ".join(told))
 
 
 def _require_created(answer: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from demo.result import Result
 from services.cli.demo import in_throw_away_folder
+from services.cli.desk import show
 
 
 @pytest.mark.parametrize(("service", "process"), [("personnel", "api"), ("intel", "worker")])
@@ -55,3 +56,16 @@ def test_logs_stay_when_the_counts_disagree(capsys: pytest.CaptureFixture[str]) 
     assert str(bad.folder / "logs") in capsys.readouterr().err
     assert not good.folder.exists()
     shutil.rmtree(bad.folder)
+
+
+def test_a_table_shows_topics_and_streams_whole_however_narrow_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = "09038940-4890-5010-85e5-e5d33a2b7d0d"
+
+    show([("fieldwork.activity", stream, "gap: 50 after 47 " * 5)], "topic", "stream", "reason", nothing="nothing")
+
+    said = capsys.readouterr().out
+    assert "fieldwork.activity" in said
+    assert stream in said

@@ -295,7 +295,7 @@ async def _follow(database: Database) -> int:
 
 
 async def test_a_database_that_stays_where_it_is_keeps_its_epoch(publisher: Database) -> None:
-    assert [await _follow(publisher) for _ in range(2)] == [0, 0]
+    assert [await _follow(publisher) for _ in range(2)] == [1, 1]
 
 
 async def test_tables_put_back_into_the_same_database_are_another_history(publisher: Database) -> None:
@@ -304,7 +304,7 @@ async def test_tables_put_back_into_the_same_database_are_another_history(publis
         await connection.execute(text("INSERT INTO restored SELECT * FROM outbox_epoch"))
         await connection.execute(text("DROP TABLE outbox_epoch"))
         await connection.execute(text("ALTER TABLE restored RENAME TO outbox_epoch"))
-    assert await _follow(publisher) > 0
+    assert await _follow(publisher) > 1
 
 
 async def test_a_new_epoch_is_one_by_the_clock_whatever_the_backup_remembers(publisher: Database) -> None:
@@ -312,5 +312,5 @@ async def test_a_new_epoch_is_one_by_the_clock_whatever_the_backup_remembers(pub
     async with publisher.unit() as unit:
         now = (await unit.connection.execute(steps)).scalar_one()
         first, second = [await outbox_care.new_epoch(unit.connection) for _ in range(2)]
-    assert now - 1 <= first <= now + 1
+    assert now <= first <= now + 2
     assert second == first + 1
