@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.desk import Key, Most, Reason, Service, Topic, repaired, show, tell
-from shared.messaging.repair import Repair, Replayed
+from services.cli.desk import Key, Most, Reason, Service, Topic, mend_streams, repaired, show
+from shared.messaging.repair import Repair
 
 app = typer.Typer(help="Facts a service could not read or refused: look, replay, give up.", no_args_is_help=True)
 
@@ -62,16 +62,7 @@ def replay(
     chosen = [(topic, key)] if topic and key else repaired(service, lambda repair: repair.streams_to_replay())
     if not chosen:
         typer.echo(f"nothing was put aside in {service}")
-    flowing = [tell(of, stream, _replayed(service, of, stream)) for of, stream in chosen]
-    if not all(flowing):
-        raise typer.Exit(1)
-
-
-def _replayed(service: str, topic: str, key: str) -> Replayed:
-    async def act(repair: Repair) -> Replayed:
-        return await repair.replay(topic, key)
-
-    return repaired(service, act)
+    mend_streams(service, chosen, Repair.replay)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -69,8 +69,19 @@ def show(rows: list[Any], *columns: str, nothing: str) -> None:
     Console(width=max(Console().width, least)).print(table)
 
 
-def tell(topic: str, key: str, replayed: Replayed) -> bool:
-    """What became of a stream; whether it flows again."""
+OnStream = Callable[[Repair, str, str], Awaitable[Replayed]]
+
+
+def mend_streams(service: str, streams: Sequence[tuple[str, str]], act: OnStream) -> None:
+    """One act on each of these streams, told as it is done; exit code 1 when one of them still stands."""
+    flowing = [_mend(service, topic, key, act) for topic, key in streams]
+    if not all(flowing):
+        raise typer.Exit(1)
+
+
+def _mend(service: str, topic: str, key: str, act: OnStream) -> bool:
+    """Say what became of a stream; whether it flows again."""
+    replayed = repaired(service, lambda repair: act(repair, topic, key))
     state = f"still stands: {replayed.held}" if replayed.held else "flows again"
     typer.echo(f"{topic} {key}: {replayed.applied} applied, {replayed.left} left, {state}")
     return replayed.held is None

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from services.cli.desk import Key, Most, Reason, Service, Topic, repaired, show, tell, with_worker
+from services.cli.desk import Key, Most, Reason, Service, Topic, mend_streams, repaired, show, with_worker
 from shared.messaging.lag import TopicLag, lag_of
-from shared.messaging.repair import Repair, Replayed
+from shared.messaging.topics import check_topics
 from shared.messaging.worker import Worker
 
 app = typer.Typer(help="How far a service has read, and which streams stand still.", no_args_is_help=True)
@@ -21,7 +21,9 @@ def lag(service: Service) -> None:
     """Records that wait on the broker for each topic the service reads, and what is put aside."""
 
     async def look(worker: Worker) -> list[TopicLag]:
-        return await lag_of(worker.database, worker.settings.kafka_bootstrap_servers, sorted(worker.handlers))
+        bootstrap, topics = worker.settings.kafka_bootstrap_servers, sorted(worker.handlers)
+        await check_topics(bootstrap, topics)
+        return await lag_of(worker.database, bootstrap, topics)
 
     rows = with_worker(service, look)
     show(rows, "topic", "waiting", "held", "dead letters", nothing=f"{service} reads no topic")
@@ -50,21 +52,12 @@ def accept(
     A gap: the missing facts are given up, so try `cunjing outbox republish` first. A fork: what was applied stays, and
     the history the publisher has now goes on.
     """
-    chosen = [(topic, key)] if topic and key else _forks(service) if all_forks else None
-    if chosen is None or (all_forks and (topic or key)):
+    if (topic is None) != (key is None) or all_forks == (topic is not None):
         raise typer.BadParameter("give --topic and --stream, or --all-forks")
-    flowing = [tell(of, stream, _accepted(service, of, stream, reason)) for of, stream in chosen]
-    if not all(flowing):
-        raise typer.Exit(1)
+    chosen = [(topic, key)] if topic and key else _forks(service)
+    mend_streams(service, chosen, lambda repair, of, stream: repair.accept(of, stream, reason))
 
 
 def _forks(service: str) -> list[tuple[str, str]]:
     rows = repaired(service, lambda repair: repair.held_streams(EVERY))
     return [(row.topic, row.stream_key) for row in rows if row.reason.startswith("fork: ")]
-
-
-def _accepted(service: str, topic: str, key: str, reason: str) -> Replayed:
-    async def act(repair: Repair) -> Replayed:
-        return await repair.accept(topic, key, reason)
-
-    return repaired(service, act)

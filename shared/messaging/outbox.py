@@ -22,11 +22,14 @@ class FactTooLarge(ValueError):
     """A fact's body is over 256 KiB."""
 
 
+TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int"
+"""PostgreSQL's timeline, from the name of the WAL file written now."""
+
 # One statement for all: the counter rows are locked in sorted order (unsorted they deadlocked), the numbers follow from
 # the state before (`old`, PostgreSQL 18). The epoch is ours plus PostgreSQL's timeline, so that a promoted standby that
 # lost the last rows cannot pass for the history everybody has seen.
 _FLUSH = text(
-    """
+    f"""
     WITH fact AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:keys AS text[]),
@@ -46,12 +49,12 @@ _FLUSH = text(
     SELECT f.id, f.topic, f.stream_key,
            c.before + row_number() OVER stream_order,
            COALESCE(lag(f.id) OVER stream_order, c.before_id),
-           e.number + ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int,
+           e.number + {TIMELINE},
            f.attributes::json, f.body, :now
     FROM fact f JOIN counted c USING (topic, stream_key) CROSS JOIN outbox_epoch e
     WINDOW stream_order AS (PARTITION BY f.topic, f.stream_key ORDER BY f.n)
     ORDER BY f.n
-    """
+    """  # noqa: S608  # our own text
 )
 
 

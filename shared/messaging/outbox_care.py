@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.registry import COMPACTED
+from shared.messaging.outbox import TIMELINE
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +53,7 @@ _STATUS = text(
     FROM outbox GROUP BY topic ORDER BY topic
     """
 )
-_EPOCH = text(
-    "SELECT number + ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int FROM outbox_epoch"
-)
+_EPOCH = text(f"SELECT number + {TIMELINE} FROM outbox_epoch")  # noqa: S608  # our own text
 _OWNER = text(
     """
     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -90,14 +89,14 @@ _FOLLOW = text(
 )
 # Readers may have states of reference streams that this database has forgotten. It is the one that knows.
 _HEADS_OF_THE_EPOCH = text(
-    """
+    f"""
     UPDATE outbox o
     SET published_at = NULL,
-        epoch = e.number + ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
+        epoch = e.number + {TIMELINE}
     FROM outbox_stream s, outbox_epoch e
     WHERE s.topic = ANY(CAST(:compacted AS text[])) AND o.topic = s.topic AND o.stream_key = s.stream_key
       AND o.sequence = s.last_seq
-    """
+    """  # noqa: S608
 )
 _TAKE_YOUR_TIME = text("SET LOCAL statement_timeout = 0")
 

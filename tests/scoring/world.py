@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.scoring.handlers import HANDLERS
-from services.scoring.repository.marks import Mark, mark_everybody
+from services.scoring.repository.marks import Mark, mark_everybody, take_marks
 from services.scoring.repository.sheets import Key, StoredSheet, sheets_of
 from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
@@ -21,6 +21,7 @@ from tests.scoring.facts import OFFICER, Facts, Said
 
 DEMO_SCHEMES = Path(__file__).parents[2] / "deploy" / "demo" / "schemes"
 ALWAYS = (date.min, date.max)
+EVERYBODY = 1_000
 
 
 @dataclass
@@ -57,14 +58,9 @@ class World:
 
     async def recompute(self) -> None:
         """Score everybody who is marked, now."""
+        await self.all_due()
         async with self.database.unit() as unit:
-            rows = await unit.connection.execute(
-                text(
-                    "WITH taken AS (DELETE FROM dirty_mark RETURNING officer_id, since, until)"
-                    " SELECT officer_id, min(since), max(until) FROM taken GROUP BY officer_id"
-                )
-            )
-            await Recompute(unit, self.rubrics).of([Mark(*row) for row in rows])
+            await Recompute(unit, self.rubrics).of(await take_marks(unit.connection, EVERYBODY))
 
     async def score(self, *facts: Said) -> StoredSheet:
         """What October is worth once these facts are known."""
