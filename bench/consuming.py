@@ -26,7 +26,6 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Handler, Refused, subscriptions
 from shared.messaging.progress import Progress
 from shared.messaging.topics import ensure_topics
-from shared.messaging.worker import BUSY_PAUSE
 
 FACTS = 100_000
 GOAL = 0.6
@@ -105,7 +104,8 @@ async def _recompute_for_ever(database: Database, progress: Progress) -> None:
     while True:
         async with database.unit() as unit:
             more = await Recompute(unit, rubrics).due()
-        await asyncio.sleep(0 if more else BUSY_PAUSE if progress.trickles else RECOMPUTE_INTERVAL.total_seconds())
+        if not more:
+            await progress.rest(RECOMPUTE_INTERVAL.total_seconds())
 
 
 async def _applied(database: Database) -> int:

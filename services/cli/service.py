@@ -1,6 +1,5 @@
 """`cunjing <service> api` and `cunjing <service> worker`."""
 
-import asyncio
 import gc
 import importlib
 from importlib.util import find_spec
@@ -39,11 +38,13 @@ def service_commands(service: str, owns: str) -> typer.Typer:
     @commands.command()
     def worker() -> None:
         """Publish and consume facts and run the timers. Safe to kill at any moment: start it again."""
+        import uvloop
+
         settings = _settings(service)
         with told_in_words():
             background = app_module(service).create_worker(settings)
         collect_less()
-        asyncio.run(background.run())
+        uvloop.run(background.run())
 
     return commands
 

@@ -39,7 +39,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
         versions=MIGRATIONS,
         handlers=handlers(),
         tickers=[
-            Ticker("days", timedelta(milliseconds=500), work_out_days),
-            Ticker("days over", timedelta(seconds=1), mark_days_over),
+            Ticker("days", timedelta(seconds=1), work_out_days),
+            Ticker("days over", timedelta(seconds=5), mark_days_over),
         ],
     )

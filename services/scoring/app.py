@@ -19,7 +19,7 @@ from shared.security.vault import Vault
 from shared.settings import ServiceSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-RECOMPUTE_INTERVAL = timedelta(milliseconds=200)
+RECOMPUTE_INTERVAL = timedelta(seconds=1)
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:

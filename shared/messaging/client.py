@@ -35,7 +35,7 @@ def consumer(bootstrap: str, service: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         # A partition just taken over must not wait long for the poll in flight.
-        fetch_max_wait_ms=250,
+        fetch_max_wait_ms=350,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
     )

@@ -135,7 +135,8 @@ class Consumer:
         self._reviewed = time.monotonic()
         if self._reviewed - self._looked > LOOK_AT_HELD:
             await self._look_at_held()
-        self.progress.report({p: at for p, at in self._positions.items() if p.topic not in self._waiting})
+        if self.progress.due:
+            self.progress.report({p: at for p, at in self._positions.items() if p.topic not in self._waiting})
 
     async def _start_at_stored_offsets(self, taken: Sequence[tuple[str, int]]) -> None:
         """Read the offsets in a statement after the lock was taken, then seek and resume."""

@@ -19,10 +19,13 @@ _PID = text("SELECT pg_backend_pid()")
 _ANNOUNCE = text("SELECT pg_advisory_lock_shared(:topic, :present)")
 _LOCKS = text(
     """
-    SELECT classid::bigint AS topic, objid::bigint AS part, pid
+    SELECT classid::bigint AS topic, COALESCE(array_agg(pid) FILTER (WHERE objid = :present), '{}') AS live,
+           COALESCE(array_agg(objid::int) FILTER (WHERE objid <> :present), '{}') AS parts,
+           COALESCE(array_agg(pid) FILTER (WHERE objid <> :present), '{}') AS holders
     FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 2 AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    GROUP BY classid
     """
 )
 _TRY = text("SELECT pg_try_advisory_lock(:topic, :part)")
@@ -59,7 +62,7 @@ class Ownership:
         self._partitions = partitions
         self._keys = {topic: zlib.crc32(topic.encode()) & 0x7FFFFFFF for topic in topics}
         self._me = 0
-        self.held: set[tuple[str, int]] = set()
+        self.held: dict[str, set[int]] = {topic: set() for topic in topics}
 
     async def announce(self) -> None:
         """Become visible to the other workers."""
@@ -72,7 +75,7 @@ class Ownership:
         """Partitions to hand over to others: what we hold beyond our share."""
         over: list[tuple[str, int]] = []
         for rotation, topic in enumerate(self._keys):
-            mine = sorted(part for held, part in self.held if held == topic)
+            mine = sorted(self.held[topic])
             over += [(topic, part) for part in mine[self._quota(locks[topic], rotation)[1] :]]
         return over
 
@@ -82,7 +85,7 @@ class Ownership:
             key = {"topic": self._keys[topic], "part": partition}
             if not (await self._connection.execute(_RELEASE, key)).scalar_one():
                 raise OwnershipLost(f"{topic}/{partition} was not ours any more")
-        self.held.discard((topic, partition))
+        self.held[topic].discard(partition)
 
     async def take(self, locks: Mapping[str, Locks]) -> list[tuple[str, int]]:
         """Take partitions that were free up to our share; returns the new ones."""
@@ -90,14 +93,15 @@ class Ownership:
         async with self._connection.begin():
             for rotation, topic in enumerate(self._keys):
                 start, quota = self._quota(locks[topic], rotation)
-                missing = quota - sum(held == topic for held, _ in self.held)
+                missing = quota - len(self.held[topic])
                 for part in self._free(locks[topic], start):
                     if missing <= 0:
                         break
                     if await self._try(topic, part):
                         taken.append((topic, part))
                         missing -= 1
-        self.held |= set(taken)
+        for topic, part in taken:
+            self.held[topic].add(part)
         return taken
 
     def _quota(self, locks: Locks, rotation: int) -> tuple[int, int]:
@@ -119,13 +123,6 @@ class Ownership:
     async def look(self) -> Mapping[str, Locks]:
         """Who is there and who holds what, by topic. Also the connection's ping."""
         async with self._connection.begin():
-            rows = (await self._connection.execute(_LOCKS)).all()
-        names = {key: topic for topic, key in self._keys.items()}
-        seen = {topic: Locks() for topic in self._keys}
-        for row in rows:
-            if topic := names.get(row.topic):
-                if row.part == PRESENT:
-                    seen[topic].live.append(row.pid)
-                else:
-                    seen[topic].holder[row.part] = row.pid
-        return seen
+            rows = await self._connection.execute(_LOCKS, {"present": PRESENT})
+        found = {row.topic: Locks(row.live, dict(zip(row.parts, row.holders, strict=True))) for row in rows}
+        return {topic: found.get(key) or Locks() for topic, key in self._keys.items()}

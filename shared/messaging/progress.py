@@ -24,9 +24,11 @@ from shared.observability.metrics import (
 HINT_EVERY, HINT_TIMEOUT = 5.0, 3.0
 STUCK_AFTER = 60.0
 LOOK_EVERY = 1.0
+REPORT_EVERY = 1.0
 RECENTLY = 1.0
 BACKLOG = 300
 """Facts in one batch; what follows facts at once would take the time that they need."""
+TRICKLE_PAUSE, BACKLOG_PAUSE = 0.02, 0.2
 
 T = TypeVar("T")
 
@@ -81,21 +83,29 @@ class Progress:
         self._positions: dict[TopicPartition, int] = {}
         self._moved = time.monotonic()
         self._goals: dict[TopicPartition, Goal] = {}
-        self._counted, self._last = 0.0, 0
+        self._reported = self._counted = 0.0
+        self._last = 0
+        self._came = asyncio.Event()
 
     def count(self, topic: str, done: Sorted) -> None:
         """Add a committed batch to the counters."""
         self._counted, self._last = time.monotonic(), len(done.apply)
+        self._came.set()
         FACTS_APPLIED.labels(self._service, topic).inc(len(done.apply))
         FACTS_DUPLICATE.labels(self._service, topic).inc(sum(done.duplicates.values()))
         FACTS_SKIPPED.labels(self._service, topic).inc(sum(done.skipped.values()))
         DEAD_LETTERS.labels(self._service, topic).inc(len(done.dead))
 
+    @property
+    def due(self) -> bool:
+        """The last report is a second old."""
+        return time.monotonic() - self._reported >= REPORT_EVERY
+
     def report(self, positions: Mapping[TopicPartition, int]) -> None:
         """Publish the lag of every topic; raise Stuck when nothing moves though there is lag, or nothing can."""
         if self._kafka._fetcher.error_future.done():  # the library tells nobody, and polls stay empty for ever
             raise Stuck("the Kafka client has stopped fetching")
-        now = time.monotonic()
+        self._reported = now = time.monotonic()
         lag: dict[str, int] = dict.fromkeys((partition.topic for partition in positions), 0)
         behind: dict[str, float] = dict.fromkeys(lag, 0.0)
         for partition, position in positions.items():
@@ -115,10 +125,15 @@ class Progress:
         if time.monotonic() - self._moved > STUCK_AFTER:
             raise Stuck(f"lag of {sum(lag.values())} records and no progress for {STUCK_AFTER:.0f} s")
 
-    @property
-    def trickles(self) -> bool:
-        """Facts came in within the last second, and not as a backlog."""
-        return time.monotonic() - self._counted < RECENTLY and self._last < BACKLOG
+    async def rest(self, most: float) -> None:
+        """The pause of work that follows facts: short while they trickle in, until one comes while there are none."""
+        if time.monotonic() - self._counted < RECENTLY:
+            await asyncio.sleep(TRICKLE_PAUSE if self._last < BACKLOG else BACKLOG_PAUSE)
+            return
+        self._came.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                await self._came.wait()
 
     @property
     def lag(self) -> int:

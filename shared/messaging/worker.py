@@ -41,7 +41,6 @@ log = structlog.get_logger(__name__)
 EXIT = 70
 STARTS_WITHIN = 40.0
 RETRY_PAUSE = 0.5
-BUSY_PAUSE = 0.02
 MAX_LAG = 50_000
 """About what a worker applies in two to five seconds: beyond it the process is not up to date."""
 
@@ -50,7 +49,7 @@ MAX_LAG = 50_000
 class Ticker:
     """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now.
 
-    With `follows_facts` it is done sooner while facts come in, few at a time.
+    With `follows_facts` it is done sooner when facts come in.
     """
 
     name: str
@@ -129,17 +128,20 @@ class Worker:
             try:
                 async with self.database.unit() as unit:
                     more = await ticker.tick(unit)
-                pause = 0.0 if more else self._pause(ticker)
+                if not more:
+                    await self._rest(ticker)
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.warning("ticker.retry", ticker=ticker.name, error=type(error).__name__)
-                pause = RETRY_PAUSE
-            await asyncio.sleep(pause)
+                await asyncio.sleep(RETRY_PAUSE)
 
-    def _pause(self, ticker: Ticker) -> float:
-        facts_come = self._consumer is not None and self._consumer.progress.trickles
-        return BUSY_PAUSE if ticker.follows_facts and facts_come else ticker.interval.total_seconds()
+    async def _rest(self, ticker: Ticker) -> None:
+        seconds = ticker.interval.total_seconds()
+        if ticker.follows_facts and self._consumer:
+            await self._consumer.progress.rest(seconds)
+        else:
+            await asyncio.sleep(seconds)
 
     async def _require_schema(self) -> None:
         async with self.database.engine.connect() as connection:

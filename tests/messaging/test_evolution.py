@@ -65,7 +65,7 @@ async def _applied(lane: Lane, count: int) -> bool:
 
 
 async def _shared(*consumers: Consumer) -> bool:
-    return all(len(consumer._ownership.held) == 12 // len(consumers) for consumer in consumers)
+    return all(len(held) == 12 // len(consumers) for one in consumers for held in one._ownership.held.values())
 
 
 async def _in_order(lane: Lane) -> bool:
