@@ -19,6 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from shared.clock import system_clock
 from shared.database.engine import owning_connection
 from shared.database.unit import Database
@@ -65,7 +67,7 @@ def run(orders: Orders) -> None:
         _die_at(orders.die_at, orders.die_on)
     roles: dict[str, Callable[[Orders], Any]] = {"writer": _write, "relay": _relay, "reader": _read, "worker": _work}
     try:
-        asyncio.run(roles[orders.role](orders))
+        uvloop.run(roles[orders.role](orders))
     except Exception as error:
         sys.stderr.write(f"{orders.role} {orders.name}: {type(error).__name__}: {error}\n")
         sys.stderr.flush()
