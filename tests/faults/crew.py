@@ -40,17 +40,26 @@ class Crew:
         assert pid is not None
         return pid
 
-    def kill(self, name: str) -> None:
-        """`kill -9`; it is started again."""
-        os.kill(self.pid(name), signal.SIGKILL)
+    async def kill(self, name: str) -> None:
+        """`kill -9` as soon as it is there, until it is gone; it is started again."""
+        process = await self._there(name)
+        process.kill()
+        while process.is_alive():
+            await asyncio.sleep(0.001)
 
-    def stop(self, name: str) -> None:
+    async def stop(self, name: str) -> None:
         """Freeze it (SIGSTOP): it lives, and does nothing."""
-        os.kill(self.pid(name), signal.SIGSTOP)
+        os.kill((await self._there(name)).pid or 0, signal.SIGSTOP)
 
     def go_on(self, name: str) -> None:
         """Let a frozen one go on."""
         os.kill(self.pid(name), signal.SIGCONT)
+
+    async def _there(self, name: str) -> BaseProcess:
+        """Its process, once it is started again if it has just ended."""
+        while not self._members[name].process.is_alive():
+            await asyncio.sleep(0.01)
+        return self._members[name].process
 
     def dismiss(self, name: str) -> None:
         """Kill it for good."""

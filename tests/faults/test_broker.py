@@ -35,7 +35,7 @@ async def test_the_broker_is_away_while_facts_are_written(
         await asyncio.to_thread(spare_broker.stop)
         async with writing(lane) as load, writing(careless, facts=2):
             await asyncio.sleep(1)
-            people.kill("relay careless")
+            await people.kill("relay careless")
             longest = await longest_life(people, "relay one", seconds - 1)
         waiting = await lane.outstanding()
         await asyncio.to_thread(spare_broker.start)

@@ -81,7 +81,7 @@ async def _versions(lane: Lane, keys: int, versions: int, kills: int) -> None:
             await lane.publish(*officers()[:keys])
             if number < kills:
                 await asyncio.sleep(random.uniform(0, 0.1))
-                people.kill("relay")
+                await people.kill("relay")
         await until(lane.sent, seconds=90)
 
 

@@ -92,7 +92,7 @@ async def test_a_gap_holds_its_stream_until_the_missing_fact_is_sent_again(lane:
         for key, seq in lost.items():
             async with lane.publisher.unit() as unit:
                 await outbox_care.republish(unit.connection, lane.address.topic, key, seq)
-        people.kill("relay")  # a new one looks for such rows at once, one at work within 15 s
+        await people.kill("relay")  # a new one looks for such rows at once, one at work within 15 s
         await until(lane.caught_up, seconds=PATIENCE)
         for key in held:
             await Operator(lane).replay(key)

@@ -100,11 +100,11 @@ class Trouble:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _kill(self) -> None:
-        self._people.kill(random.choice(HIT))
+        await self._people.kill(random.choice(HIT))
 
     async def _nap(self, seconds: float) -> None:
         name = random.choice(HIT)
-        self._people.stop(name)
+        await self._people.stop(name)
         try:
             await asyncio.sleep(seconds)
         finally:

@@ -44,7 +44,7 @@ async def test_each_fact_counts_once_however_often_it_comes_and_though_its_reade
         _reader(people, lane, "b")
         for _ in range(naps):
             await _again_and_again(lane, rounds)
-            people.stop("reader a")  # its session ends after 10 s of silence, and the other takes its partitions
+            await people.stop("reader a")  # its session ends after 10 s of silence, and the other takes its partitions
             await _again_and_again(lane, 5)
             await lane.until_calm(30)
             people.go_on("reader a")
@@ -98,7 +98,7 @@ async def test_what_a_killed_reader_had_goes_on_at_its_successor(lane: Lane, kee
         _reader(people, lane, "b")
         for _ in range(kills):
             await until(lambda: _shared_evenly(lane, 2))
-            people.kill("reader a")
+            await people.kill("reader a")
             took.append(await applied_anew(lane, 30))
         verdict = await lane.settled()
     assert verdict.is_clean

@@ -54,7 +54,7 @@ async def test_a_backlog_is_sent_in_order_though_its_relay_dies(lane: Lane, keep
         await asyncio.sleep(random.uniform(0.3, 1.0))
         owner = await _owner(lane)
         if owner:
-            people.kill(owner)
+            await people.kill(owner)
         await until(lane.sent, seconds=60)
     wrong = await _out_of_order_on_the_log(lane)
     assert wrong == 0
@@ -117,11 +117,11 @@ async def _takeover(people: Crew, lane: Lane, how: str) -> float:
     [row] = await lane.read_rows("SELECT count(*) AS n FROM ledger")
     began = time.monotonic()
     if how == "killed":
-        people.kill(owner)
+        await people.kill(owner)
     elif how == "terminated":
         await _end_the_session(lane, owner)
     else:
-        people.stop(owner)
+        await people.stop(owner)
     await lane.publish(*random.sample(officers(), 3))
     await until(lambda: _applied(lane, row.n + 3), seconds=30)
     took = time.monotonic() - began
