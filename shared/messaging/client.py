@@ -7,6 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 REQUEST_TIMEOUT_MS = 15_000
 MAX_MESSAGE_BYTES = 1024 * 1024
+# A partition just taken over must not wait long for the poll in flight.
+EMPTY_POLL_MS = 350
 
 
 def producer(bootstrap: str, service: str) -> AIOKafkaProducer:
@@ -34,8 +36,7 @@ def consumer(bootstrap: str, service: str) -> AIOKafkaConsumer:
         group_id=f"cunjing.{service}",
         enable_auto_commit=False,
         auto_offset_reset="none",
-        # A partition just taken over must not wait long for the poll in flight.
-        fetch_max_wait_ms=350,
+        fetch_max_wait_ms=EMPTY_POLL_MS,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
     )

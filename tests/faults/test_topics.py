@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from sqlalchemy import text
 
-from shared.messaging.client import admin
+from shared.messaging.client import EMPTY_POLL_MS, admin
 from shared.messaging.topics import PARTITIONS, ensure_topics
 from shared.messaging.worker import EXIT
 from tests.faults.conftest import Keep, MakeLane, pick
@@ -159,7 +159,7 @@ async def test_a_worker_whose_records_were_deleted_unread_stops(
             await _publish(lane, 40, 2)
             await _all_read(lane)
             os.kill(worker.pid or 0, signal.SIGSTOP)
-            await asyncio.sleep(0.3)  # the fetch that waits at the broker comes back without anything
+            await asyncio.sleep(2 * EMPTY_POLL_MS / 1000)  # the poll in flight comes back without anything
             await _publish(lane, 40, 1)
             await _delete_all_records(lane)
             os.kill(worker.pid or 0, signal.SIGCONT)
