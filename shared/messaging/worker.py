@@ -158,10 +158,16 @@ class Worker:
         checks = {**known, "broker": broker, "lag": self._lag_is_small}
         api = create_api(service=self.settings.service, routers=[], settings=self.settings, readiness=checks)
         config = uvicorn.Config(
-            api, host=self.settings.host, port=self.settings.worker_port, log_config=None, access_log=False
+            api,
+            host=self.settings.host,
+            port=self.settings.worker_port,
+            log_config=None,
+            access_log=False,
+            date_header=False,  # whose hand moves with the ticks
         )
         server = uvicorn.Server(config)
         server.capture_signals = nullcontext  # type: ignore[assignment]  # the worker has its own
+        server.main_loop = asyncio.Event().wait  # type: ignore[assignment]  # ten ticks a second, for signals and limits
         await server.serve()
 
     async def _lag_is_small(self) -> str | None:
