@@ -55,6 +55,8 @@ def accept(
     if (topic is None) != (key is None) or all_forks == (topic is not None):
         raise typer.BadParameter("give --topic and --stream, or --all-forks")
     chosen = [(topic, key)] if topic and key else _forks(service)
+    if not chosen:
+        typer.echo(f"no stream of {service} is held for a fork")
     mend_streams(service, chosen, lambda repair, of, stream: repair.accept(of, stream, reason))
 
 
