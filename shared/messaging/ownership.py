@@ -98,10 +98,9 @@ class Ownership:
                     if missing <= 0:
                         break
                     if await self._try(topic, part):
+                        self.held[topic].add(part)
                         taken.append((topic, part))
                         missing -= 1
-        for topic, part in taken:
-            self.held[topic].add(part)
         return taken
 
     def _quota(self, locks: Locks, rotation: int) -> tuple[int, int]:

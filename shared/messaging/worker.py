@@ -163,7 +163,7 @@ class Worker:
             port=self.settings.worker_port,
             log_config=None,
             access_log=False,
-            date_header=False,  # whose hand moves with the ticks
+            date_header=False,  # it would stand still without the ticks
         )
         server = uvicorn.Server(config)
         server.capture_signals = nullcontext  # type: ignore[assignment]  # the worker has its own

@@ -49,7 +49,8 @@ class Crew:
 
     async def stop(self, name: str) -> None:
         """Freeze it (SIGSTOP): it lives, and does nothing."""
-        os.kill((await self._there(name)).pid or 0, signal.SIGSTOP)
+        await self._there(name)
+        os.kill(self.pid(name), signal.SIGSTOP)
 
     def go_on(self, name: str) -> None:
         """Let a frozen one go on."""

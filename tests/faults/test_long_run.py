@@ -127,7 +127,8 @@ class Trouble:
         await asyncio.to_thread(self._broker.start)
 
 
-def _take_part(people: Crew, lane: Lane, accepted: Path) -> None:
+def _take_part(people: Crew, lane: Lane, quiet: Lane, careless: Lane, accepted: Path) -> None:
+    """Who works on the lane that is judged, the readers of the quiet one, and the relay of the careless one."""
     for name in (*HIT, "reader 3"):
         role, _, number = name.partition(" ")
         people.keep(
@@ -135,6 +136,13 @@ def _take_part(people: Crew, lane: Lane, accepted: Path) -> None:
             lambda role=role, number=number: Orders(role, lane.address, number, pause=0.05, accepted=accepted),  # type: ignore[misc]
             rest=REST,
         )
+    people.keep("idle", lambda: Orders("reader", quiet.address, "idle"), rest=REST)
+    people.keep("leaking", lambda: Orders("reader", quiet.address, "x", broken="leaks"), rest=REST)
+    people.keep(
+        "careless",
+        lambda: Orders("relay", careless.address, die_at="relay.after_send", die_on=150, broken="marks first"),
+        rest=REST,
+    )
 
 
 async def test_after_fault_upon_fault_nothing_is_outstanding_and_nobody_has_grown(
@@ -143,14 +151,7 @@ async def test_after_fault_upon_fault_nothing_is_outstanding_and_nobody_has_grow
     faults, every = pick(6, 90), pick(3, 10)
     lane, quiet, careless = [await make_lane(broker=spare_broker) for _ in range(3)]
     async with crew() as people:
-        _take_part(people, lane, tmp_path / "accepted")
-        people.keep("idle", lambda: Orders("reader", quiet.address, "idle"), rest=REST)
-        people.keep("leaking", lambda: Orders("reader", quiet.address, "x", broken="leaks"), rest=REST)
-        people.keep(
-            "careless",
-            lambda: Orders("relay", careless.address, die_at="relay.after_send", die_on=150, broken="marks first"),
-            rest=REST,
-        )
+        _take_part(people, lane, quiet, careless, tmp_path / "accepted")
         await careless.backlog(200)
         memory = Memory(
             people,

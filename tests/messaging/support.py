@@ -25,6 +25,7 @@ from shared.ids import new_id
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Handler, Refused, Subscription
 from shared.messaging.relay import Relay
+from shared.messaging.topics import PARTITIONS
 
 OFFICERS = [new_id() for _ in range(20)]
 
@@ -149,6 +150,11 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0)
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.02)
+
+
+async def shared(*consumers: Consumer) -> bool:
+    """Each of them holds the same number of partitions, and together they hold all."""
+    return all(len(held) == PARTITIONS // len(consumers) for one in consumers for held in one._ownership.held.values())
 
 
 def process_environment(**extra: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Subscription
 from shared.messaging.repair import mend
 from shared.security.principal import Principal
-from tests.messaging.support import OFFICERS, Lane, apply_all, relaying, running, until
+from tests.messaging.support import OFFICERS, Lane, apply_all, relaying, running, shared, until
 
 WHO = Principal("cli:tester", frozenset(), "", "internal", None)
 
@@ -64,10 +64,6 @@ async def _applied(lane: Lane, count: int) -> bool:
     return len(await lane.applied()) == count
 
 
-async def _shared(*consumers: Consumer) -> bool:
-    return all(len(held) == 12 // len(consumers) for one in consumers for held in one._ownership.held.values())
-
-
 async def _in_order(lane: Lane) -> bool:
     seen: dict[str, int] = {}
     for row in await lane.applied():
@@ -80,10 +76,10 @@ async def _in_order(lane: Lane) -> bool:
 async def test_readers_first_then_the_publisher_and_nothing_is_put_aside(lane: Lane, second: type[FactData]) -> None:
     async with relaying(lane), _reading(lane, "new", lane.kind, second) as new:
         async with _reading(lane, "old", lane.kind) as old:
-            await until(lambda: _shared(old, new))
+            await until(lambda: shared(old, new))
             await _publish(lane, lane.kind, OFFICERS)
             await until(lambda: _applied(lane, 20))
-        await until(lambda: _shared(new))
+        await until(lambda: shared(new))
         await _publish(lane, second, OFFICERS)
         await _publish(lane, lane.kind, OFFICERS[:5])  # another publisher process that is not new yet
         await until(lambda: _applied(lane, 45))

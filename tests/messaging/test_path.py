@@ -21,7 +21,7 @@ from shared.messaging.handling import Refused
 from shared.messaging.outbox import FactTooLarge
 from shared.observability.tracing import continue_trace, current_traceparent
 from tests.messaging.conftest import MakeLane
-from tests.messaging.support import OFFICERS, Lane, apply_all, consuming, relaying, until
+from tests.messaging.support import OFFICERS, Lane, apply_all, consuming, relaying, shared, until
 
 
 async def all_applied(lane: Lane) -> bool:
@@ -96,7 +96,7 @@ async def test_two_workers_share_the_partitions_and_a_third_takes_over(lane: Lan
     one, two = partial(apply_all, worker="one"), partial(apply_all, worker="two")
     async with relaying(lane):
         async with consuming(lane, one) as first, consuming(lane, two) as second:
-            await until(lambda: _shared(first, second))
+            await until(lambda: shared(first, second))
             for _ in range(10):
                 await lane.publish(*OFFICERS)
             await until(lambda: all_applied(lane))
@@ -107,10 +107,6 @@ async def test_two_workers_share_the_partitions_and_a_third_takes_over(lane: Lan
     rows = await lane.applied()
     assert_in_order(rows)
     assert set(Counter(row.worker for row in rows)) == {"one", "two", "three"}
-
-
-async def _shared(first: Any, second: Any) -> bool:
-    return all(len(held) == 6 for worker in (first, second) for held in worker._ownership.held.values())
 
 
 async def test_only_one_relay_sends_at_a_time(lane: Lane) -> None:
