@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import uvloop
 
 from bench.run import run
 
 if __name__ == "__main__":
-    asyncio.run(run())
+    uvloop.run(run())  # as the processes of the services do that run this code

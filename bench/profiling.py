@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import cProfile
 import pstats
+
+import uvloop
 
 from bench.path import FACTS, TOPIC, fill_topic, our_consumer, prepared
 from bench.stack import bench_stack
@@ -26,4 +27,4 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run())
+    uvloop.run(run())
