@@ -41,6 +41,7 @@ class PostgresServer:
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._folder = folder
         self._durable = durable
         self._as_other_user = os.geteuid() == 0
         self._key = sha256(str(folder.resolve()).encode()).hexdigest()[:12]
@@ -61,6 +62,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, or attach to the one that runs; returns when it answers."""
+        if not self._folder.exists():
+            self._forget_data()
         self._prepare_folders()
         if not (self._data / "PG_VERSION").exists():
             self._create_cluster()
@@ -78,6 +81,11 @@ class PostgresServer:
         self.stop()
         for folder in {self._home, self.socket_folder}:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _forget_data(self) -> None:
+        """Root's home outlives a folder that was deleted, and its data is not the new folder's."""
+        self.stop()
+        shutil.rmtree(self._data, ignore_errors=True)
 
     def running(self) -> bool:
         """Whether the server of this folder runs, whoever started it."""
@@ -112,6 +120,7 @@ class PostgresServer:
         )
 
     def _prepare_folders(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in {self._home, self.socket_folder}:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._as_other_user:

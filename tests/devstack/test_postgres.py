@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,6 +68,20 @@ async def test_a_server_whose_starter_was_killed_is_attached_to_with_its_data(or
     finally:
         server.delete()
     assert not server.socket_folder.exists()
+
+
+async def test_a_folder_that_was_deleted_and_made_again_has_an_empty_server(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "postgres", durable=False)
+    try:
+        server.start()
+        server.ensure_database("before")
+        server.stop()
+        shutil.rmtree(tmp_path / "postgres")
+        server.start()
+        left = "SELECT count(*) FROM pg_database WHERE datname = 'before'"
+        assert await value(server.ensure_database("after"), left) == 0
+    finally:
+        server.delete()
 
 
 def test_a_socket_path_is_short_whatever_the_folder_is_called(tmp_path: Path) -> None:
