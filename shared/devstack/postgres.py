@@ -62,9 +62,10 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, or attach to the one that runs; returns when it answers."""
-        if not self._folder.exists():
-            self._forget_data()
+        is_new = not self._folder.exists()
         self._prepare_folders()
+        if is_new:
+            self._begin_anew()
         if not (self._data / "PG_VERSION").exists():
             self._create_cluster()
         if not self.running():
@@ -82,10 +83,11 @@ class PostgresServer:
         for folder in {self._home, self.socket_folder}:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _forget_data(self) -> None:
+    def _begin_anew(self) -> None:
         """Root's home outlives a folder that was deleted, and its data is not the new folder's."""
         self.stop()
         shutil.rmtree(self._data, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def running(self) -> bool:
         """Whether the server of this folder runs, whoever started it."""
@@ -120,7 +122,6 @@ class PostgresServer:
         )
 
     def _prepare_folders(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in {self._home, self.socket_folder}:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._as_other_user:
