@@ -147,5 +147,6 @@ scheme_binding = Table(
     _text("scheme"),
     _text("version"),
     _texts("posts"),
+    _text("use"),
     *_valid_and_home(),
 )

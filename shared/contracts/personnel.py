@@ -178,7 +178,10 @@ class GroupV1(FactData):
 
 
 class SchemeBindingV1(FactData):
-    """Which jurisdiction runs which scheme, for which posts, from when (C-01, C-45)."""
+    """Which jurisdiction runs which scheme, for which posts, from when to when (C-01, C-45).
+
+    A `shadow` is scored beside what governs and never published. What an older publisher sent governs.
+    """
 
     TYPE: ClassVar[str] = "personnel.scheme_binding.v1"
     TOPIC: ClassVar[str] = "personnel.scheme_binding"
@@ -189,6 +192,7 @@ class SchemeBindingV1(FactData):
     scheme: Label
     version: str
     posts: tuple[Label, ...]
+    use: Literal["governing", "shadow"] = "governing"
     valid: Period
 
 

@@ -17,6 +17,17 @@ def create_reference_tables() -> None:
     _rest()
 
 
+def add_account_and_use() -> None:
+    """Add what version 2 of the read models tells: an officer's account, and what a binding is for.
+
+    What was told before governs; an account nobody told of is taken for open until its officer is told of again.
+    """
+    op.add_column("known_officer", sa.Column("account", sa.Text, nullable=False, server_default="open"))
+    op.add_column("known_binding", sa.Column("use", sa.Text, nullable=False, server_default="governing"))
+    op.alter_column("known_officer", "account", server_default=None)
+    op.alter_column("known_binding", "use", server_default=None)
+
+
 def _valid() -> tuple[sa.Column[object], ...]:
     return sa.Column("valid_from", sa.Date, nullable=False), sa.Column("valid_until", sa.Date)
 

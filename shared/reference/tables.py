@@ -68,6 +68,7 @@ def _people(metadata: MetaData) -> None:
         Column("station", Uuid, index=True),
         Column("status", Text, nullable=False),
         Column("full_time", Boolean, nullable=False),
+        Column("account", Text, nullable=False),
         *_valid(),
     )
     assignment = Table(
@@ -105,5 +106,6 @@ def _rest(metadata: MetaData) -> None:
         Column("scheme", Text, nullable=False),
         Column("version", Text, nullable=False),
         _texts("posts"),
+        Column("use", Text, nullable=False),
         *_valid(),
     )

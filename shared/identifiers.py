@@ -1,0 +1,50 @@
+"""How identifiers are written: one normalisation, one length and one pattern each, for all services.
+
+NFKC makes full-width letters and digits plain, blanks around are cut off; badges are compared in upper case.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from unicodedata import normalize
+
+from pydantic import BeforeValidator, StringConstraints
+
+BADGE_LENGTH, SYSTEM_LENGTH, FOREIGN_LENGTH = 40, 60, 200
+
+_VILLAGE = re.compile(r"[0-9]{12}([0-9]{3})?")
+
+
+def normal_text(given: str) -> str:
+    """The identifier as it is compared and kept."""
+    return normalize("NFKC", given).strip()
+
+
+def normal_badge(given: str) -> str:
+    """A badge number as it is compared and kept."""
+    return normal_text(given).upper()
+
+
+def normal_village(given: str) -> str | None:
+    """The 12-digit code in a text of 12 or 15 digits; None for anything else.
+
+    Public security extends a village's code by three digits (E-56); the first twelve name the village.
+    """
+    code = normal_text(given)
+    return code[:12] if _VILLAGE.fullmatch(code) else None
+
+
+def _if_text(normal: Any) -> Any:
+    return lambda given: normal(given) if isinstance(given, str) else given
+
+
+Badge = Annotated[
+    str, BeforeValidator(_if_text(normal_badge)), StringConstraints(min_length=1, max_length=BADGE_LENGTH)
+]
+ForeignSystem = Annotated[
+    str, BeforeValidator(_if_text(normal_text)), StringConstraints(min_length=1, max_length=SYSTEM_LENGTH)
+]
+ForeignName = Annotated[
+    str, BeforeValidator(_if_text(normal_text)), StringConstraints(min_length=1, max_length=FOREIGN_LENGTH)
+]
