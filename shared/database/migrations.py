@@ -21,6 +21,11 @@ def create_shared_tables() -> None:
     _audit()
 
 
+def add_ended_epochs() -> None:
+    """Have a cursor remember where each epoch ended. What was applied before counts as of the epoch it stands in."""
+    op.add_column("stream_cursor", sa.Column("earlier", sa.Text))
+
+
 def _outbox() -> None:
     op.create_table(
         "outbox",

@@ -88,6 +88,8 @@ def _consumer(metadata: MetaData) -> None:
         Column("last_id", Uuid),
         Column("epoch", BigInteger, nullable=False),
         Column("held", Text),
+        # "1:4 2:9": the epochs before this one, each with the last sequence that was applied in it.
+        Column("earlier", Text),
     )
     Index("stream_cursor_held", cursor.c.topic, cursor.c.stream_key, postgresql_where=cursor.c.held.is_not(None))
     for name in ("dead_letter", "held_fact"):

@@ -161,7 +161,8 @@ class Repair:
         replayed = await self._apply(topic, key, cursor._replace(held=None), kept)
         waiting = await self._kept(topic, key)
         if replayed.held is not None and (first := waiting[0].place):
-            start = Cursor(first.sequence - 1, first.previous, first.epoch)
+            reached = await self._cursor(topic, key)
+            start = reached.past(first)._replace(last_seq=first.sequence - 1, last_id=first.previous)
             over = await self._apply(topic, key, start, waiting)
             replayed = Replayed(replayed.applied + over.applied, over.left, over.held)
         await self._audit("stream.accept", topic, key, f"{cursor.held}; {reason}")
@@ -218,7 +219,7 @@ def _past(cursor: Cursor, headers: Mapping[str, str]) -> Cursor:
         return cursor._replace(held=None)
     if place.sequence != cursor.last_seq + 1:
         return cursor._replace(held=None)
-    return Cursor(place.sequence, place.id, place.epoch)
+    return cursor.past(place)
 
 
 def _record(topic: str, row: Row[Any]) -> ConsumerRecord:

@@ -17,13 +17,36 @@ DEAD_LETTER = "dead letter"
 NO_STREAM = "the record's key names no stream"
 
 
+class Ended(NamedTuple):
+    """An epoch of a stream that is over, and the last sequence that was applied in it."""
+
+    epoch: int
+    last_seq: int
+
+
 class Cursor(NamedTuple):
-    """How far one stream has been applied; `held` says why it is stopped."""
+    """How far one stream has been applied; `held` says why it is stopped.
+
+    An epoch continues what was applied before it, so a record was applied if its own epoch came as far as that here. A
+    late record of an older epoch that ended before it is another history's.
+    """
 
     last_seq: int = 0
     last_id: UUID | None = None
     epoch: int = 0
     held: str | None = None
+    earlier: tuple[Ended, ...] = ()
+
+    def past(self, place: Place) -> Cursor:
+        """Where the stream stands once this record is applied too."""
+        if place.epoch == self.epoch or not self.last_seq:
+            return Cursor(place.sequence, place.id, place.epoch, None, self.earlier)
+        ended = Ended(self.epoch, self.last_seq)
+        return Cursor(place.sequence, place.id, place.epoch, None, (*self.earlier, ended))
+
+    def has_applied(self, epoch: int, sequence: int) -> bool:
+        """Whether the fact of that epoch at that sequence was applied."""
+        return any(epoch == known and sequence <= last for known, last in (*self.earlier, (self.epoch, self.last_seq)))
 
 
 @dataclass
@@ -72,14 +95,14 @@ def _step(done: Sorted, incoming: Incoming, cursor: Cursor, reason: str | None) 
         done.held.append((incoming, fault))
         return cursor._replace(held=fault)
     _accept(done, incoming)
-    return Cursor(place.sequence, place.id, place.epoch)
+    return cursor.past(place)
 
 
 def _is_duplicate(place: Place, cursor: Cursor) -> bool:
-    """Sent again; but another fact at the place of the last one is a fork, also when its epoch is an older one."""
-    if place.sequence == cursor.last_seq:
+    """Sent again; another fact at the place of the last one, or of an epoch that did not come as far, is a fork."""
+    if place.sequence == cursor.last_seq and (place.id == cursor.last_id or place.epoch == cursor.epoch):
         return place.id == cursor.last_id
-    return place.sequence < cursor.last_seq and place.epoch <= cursor.epoch
+    return cursor.has_applied(place.epoch, place.sequence)
 
 
 def discontinuity(place: Place, cursor: Cursor) -> str | None:

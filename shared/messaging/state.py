@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.messaging.incoming import Incoming
-from shared.messaging.sorting import Cursor, Sorted
+from shared.messaging.sorting import Cursor, Ended, Sorted
 
 _OFFSETS = text(
     """
@@ -21,7 +21,7 @@ _OFFSETS = text(
 )
 _CURSORS = text(
     """
-    SELECT stream_key, last_seq, last_id, epoch, held FROM stream_cursor
+    SELECT stream_key, last_seq, last_id, epoch, held, earlier FROM stream_cursor
     WHERE topic = :topic AND stream_key = ANY(CAST(:keys AS text[]))
     """
 )
@@ -34,12 +34,13 @@ _SAVE_OFFSETS = text(
 )
 _SAVE_CURSORS = text(
     """
-    INSERT INTO stream_cursor (topic, stream_key, last_seq, last_id, epoch, held)
+    INSERT INTO stream_cursor (topic, stream_key, last_seq, last_id, epoch, held, earlier)
     SELECT :topic, * FROM unnest(
         CAST(:keys AS text[]), CAST(:seqs AS bigint[]), CAST(:ids AS uuid[]), CAST(:epochs AS bigint[]),
-        CAST(:held AS text[]))
+        CAST(:held AS text[]), CAST(:earlier AS text[]))
     ON CONFLICT (topic, stream_key) DO UPDATE
-        SET last_seq = excluded.last_seq, last_id = excluded.last_id, epoch = excluded.epoch, held = excluded.held
+        SET last_seq = excluded.last_seq, last_id = excluded.last_id, epoch = excluded.epoch, held = excluded.held,
+            earlier = excluded.earlier
     """
 )
 _SAVE_TALLY = text(
@@ -81,7 +82,7 @@ async def locked_offsets(connection: AsyncConnection, topic: str, partitions: It
 async def cursors(connection: AsyncConnection, topic: str, keys: Iterable[str]) -> dict[str, Cursor]:
     """The cursors of these streams; a stream never seen is absent."""
     rows = await connection.execute(_CURSORS, {"topic": topic, "keys": sorted(keys)})
-    return {row.stream_key: Cursor(row.last_seq, row.last_id, row.epoch, row.held) for row in rows}
+    return {row.stream_key: Cursor(row.last_seq, row.last_id, row.epoch, row.held, _ended(row.earlier)) for row in rows}
 
 
 async def save(
@@ -134,8 +135,18 @@ async def _save_cursors(connection: AsyncConnection, topic: str, moved: Mapping[
         "ids": [cursor.last_id for _, cursor in ordered],
         "epochs": [cursor.epoch for _, cursor in ordered],
         "held": [cursor.held for _, cursor in ordered],
+        "earlier": [_written(cursor.earlier) for _, cursor in ordered],
     }
     await connection.execute(_SAVE_CURSORS, values)
+
+
+def _written(earlier: Sequence[Ended]) -> str | None:
+    """As a text, since `unnest` takes no lists of different length; null for nearly every stream there is."""
+    return " ".join(f"{epoch}:{last}" for epoch, last in earlier) or None
+
+
+def _ended(written: str | None) -> tuple[Ended, ...]:
+    return tuple(Ended(*map(int, pair.split(":"))) for pair in written.split()) if written else ()
 
 
 async def _save_tally(connection: AsyncConnection, topic: str, done: Sorted) -> None:

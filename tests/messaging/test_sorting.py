@@ -8,7 +8,7 @@ from uuid import UUID
 from shared.contracts.envelope import Place
 from shared.ids import new_id
 from shared.messaging.incoming import Incoming
-from shared.messaging.sorting import Cursor, sort_reference, sort_stream
+from shared.messaging.sorting import Cursor, Ended, sort_reference, sort_stream
 
 IDS = [new_id() for _ in range(10)]
 
@@ -54,7 +54,7 @@ def test_another_history_of_the_publisher_is_held_never_skipped() -> None:
 
 def test_a_higher_epoch_that_continues_exactly_is_a_normal_failover() -> None:
     done = sort_stream([record(0, 4, epoch=2)], {"a": Cursor(3, IDS[3], 1)}, {})
-    assert done.cursors["a"] == Cursor(4, IDS[4], 2)
+    assert done.cursors["a"] == Cursor(4, IDS[4], 2, earlier=(Ended(1, 3),))
 
 
 def test_an_old_publisher_that_continues_after_the_failover_is_held() -> None:
