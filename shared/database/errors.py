@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asyncpg import InvalidCachedStatementError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 # Serialisation failure, deadlock.
 _REPEATABLE = frozenset({"40001", "40P01"})
@@ -34,6 +35,8 @@ def is_repeatable(error: BaseException) -> bool:
 
 def is_transient(error: BaseException) -> bool:
     """Worth trying again after a pause, on a live connection: nothing is wrong with what was asked."""
+    if isinstance(error, NoConnectionFree):
+        return True
     state = sqlstate(error) or ""
     return is_repeatable(error) or state in _WAITED_TOO_LONG or state.startswith(_CLASSES_OF_THE_SERVER)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 _INSTANT = sa.DateTime(timezone=True)
 
@@ -24,6 +24,12 @@ def create_shared_tables() -> None:
 def add_ended_epochs() -> None:
     """Have a cursor remember where each epoch ended. What was applied before counts as of the epoch it stands in."""
     op.add_column("stream_cursor", sa.Column("earlier", sa.Text))
+
+
+def add_heads_to_send_again() -> None:
+    """Have the outbox remember how far the last states of reference streams were sent again."""
+    op.add_column("outbox_epoch", sa.Column("heads_since", _INSTANT))
+    op.add_column("outbox_epoch", sa.Column("heads_after", ARRAY(sa.Text)))
 
 
 def _outbox() -> None:

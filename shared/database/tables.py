@@ -18,7 +18,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 
 def instant(name: str, *, nullable: bool = False) -> Column[object]:
@@ -68,6 +68,9 @@ def _outbox(metadata: MetaData) -> None:
         Column("number", BigInteger, nullable=False),
         # Which database this is; another one than at the last start is a restored or promoted copy.
         Column("origin", Text),
+        # The last states of reference streams that are still to be sent again: of facts since then, behind this stream.
+        instant("heads_since", nullable=True),
+        Column("heads_after", ARRAY(Text)),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from shared.database.unit import Database
+from shared.messaging.outbox_care import waiting
 from shared.observability.metrics import OUTBOX_AGE_SECONDS, OUTBOX_DEPTH
 from shared.web.problems import BacklogFull
 
@@ -20,16 +20,6 @@ LIMIT = 1_000_000
 
 LOOK_EVERY = 2.0
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-# By the ids at both ends, so that it costs the same however much waits.
-_WAITING = text(
-    """
-    SELECT COALESCE(l.id - f.id + 1, 0) AS depth,
-           COALESCE(EXTRACT(epoch FROM clock_timestamp() - f.recorded_at), 0) AS age
-    FROM (SELECT id, recorded_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 1) f
-    FULL JOIN (SELECT id FROM outbox ORDER BY id DESC LIMIT 1) l ON true
-    """
-)
 
 
 class Backlog:
@@ -45,18 +35,17 @@ class Backlog:
         while True:
             try:
                 await self.look()
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:  # no connection came free, too
                 _log.warning("backlog.unknown", error=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY)
 
     async def look(self) -> None:
         """Set the metrics, and whether the limit is reached."""
         async with self._database.engine.connect() as connection:
-            found = (await connection.execute(_WAITING)).one_or_none()
-        depth, age = (int(found.depth), float(found.age)) if found else (0, 0.0)
-        OUTBOX_DEPTH.labels(self._service).set(depth)
-        OUTBOX_AGE_SECONDS.labels(self._service).set(age)
-        self.full = depth > LIMIT
+            found = await waiting(connection, LIMIT + 1)
+        OUTBOX_DEPTH.labels(self._service).set(found.depth)
+        OUTBOX_AGE_SECONDS.labels(self._service).set(found.age)
+        self.full = found.depth > LIMIT
 
 
 def require_room(request: Request) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Row, text
@@ -18,7 +18,10 @@ KEPT_FOR = timedelta(days=14)
 """How long published rows stay for `cunjing outbox republish`."""
 
 RECENT_HEADS = timedelta(hours=48)
+ALL_HEADS = datetime(2000, 1, 1, tzinfo=UTC)
 CHUNK = 10_000
+PIECE = 5_000
+"""Heads that one statement looks at: about a second's work."""
 
 _FIRST = text("SELECT min(id) FROM outbox WHERE id > :after")
 # The last state of a reference stream stays: it is sent again every night.
@@ -37,14 +40,47 @@ _YOUNGER = text(
                    AND (published_at IS NULL OR published_at >= clock_timestamp() - CAST(:kept AS interval)))
     """
 )
-# A late retry of a relay that is gone may have left an older state as the last record of a key (ADR 0003).
+_WAITING = text(
+    """
+    SELECT count(*) AS depth, COALESCE(EXTRACT(epoch FROM clock_timestamp() - min(recorded_at)), 0) AS age
+    FROM (SELECT recorded_at FROM outbox WHERE published_at IS NULL AND id > :bound ORDER BY id LIMIT :most) w
+    """
+)
+# A late retry of a relay that is gone may have left an older state as the last record of a key (ADR 0003); after a
+# restore readers may have states that this database has forgotten, so there the heads go out in the new epoch. A piece
+# at a time: a province has some 620,000 heads, and no transaction may take that long.
 _SEND_HEADS = text(
     """
-    UPDATE outbox o SET published_at = NULL FROM outbox_stream s
-    WHERE s.topic = ANY(CAST(:compacted AS text[])) AND o.topic = s.topic AND o.stream_key = s.stream_key
-      AND o.sequence = s.last_seq AND o.published_at IS NOT NULL
-      AND o.recorded_at > clock_timestamp() - CAST(:recent AS interval)
+    UPDATE outbox_epoch SET heads_since = :since, heads_after = '{"",""}'
+    WHERE heads_since IS NULL OR heads_since > :since
     """
+)
+_SEND_SOME_HEADS = text(
+    f"""
+    WITH due AS (
+        SELECT heads_since, heads_after, number + {TIMELINE} AS epoch FROM outbox_epoch WHERE heads_since IS NOT NULL
+        FOR UPDATE
+    ), piece AS (
+        SELECT s.topic, s.stream_key, s.last_seq, d.heads_since, d.epoch
+        FROM due d, outbox_stream s
+        WHERE s.topic = ANY(CAST(:compacted AS text[])) AND (s.topic, s.stream_key) > (heads_after[1], heads_after[2])
+        ORDER BY s.topic, s.stream_key LIMIT :piece
+    ), sent AS (
+        UPDATE outbox o SET published_at = NULL, epoch = p.epoch FROM piece p
+        WHERE o.topic = p.topic AND o.stream_key = p.stream_key AND o.sequence = p.last_seq
+          AND o.published_at IS NOT NULL AND o.recorded_at >= p.heads_since
+        RETURNING 1
+    ), furthest AS (
+        SELECT topic, stream_key FROM piece ORDER BY topic DESC, stream_key DESC LIMIT 1
+    ), noted AS (
+        UPDATE outbox_epoch e
+        SET heads_after = CASE WHEN f.topic IS NOT NULL THEN ARRAY[f.topic, f.stream_key] END,
+            heads_since = CASE WHEN f.topic IS NOT NULL THEN d.heads_since END
+        FROM due d LEFT JOIN furthest f ON true
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM noted) AS pieces, (SELECT count(*) FROM sent) AS heads
+    """  # noqa: S608  # our own text
 )
 _STATUS = text(
     """
@@ -87,18 +123,6 @@ _FOLLOW = text(
     WHERE origin IS DISTINCT FROM {_HERE} RETURNING number, old.origin
     """  # noqa: S608  # our own text
 )
-# Readers may have states of reference streams that this database has forgotten. It is the one that knows.
-_HEADS_OF_THE_EPOCH = text(
-    f"""
-    UPDATE outbox o
-    SET published_at = NULL,
-        epoch = e.number + {TIMELINE}
-    FROM outbox_stream s, outbox_epoch e
-    WHERE s.topic = ANY(CAST(:compacted AS text[])) AND o.topic = s.topic AND o.stream_key = s.stream_key
-      AND o.sequence = s.last_seq
-    """  # noqa: S608
-)
-_TAKE_YOUR_TIME = text("SET LOCAL statement_timeout = 0")
 
 
 async def remove_old(connection: AsyncConnection, after: int) -> int:
@@ -115,10 +139,32 @@ async def remove_old(connection: AsyncConnection, after: int) -> int:
     return int(first) - 1 if younger else int(first) - 1 + CHUNK
 
 
-async def send_heads_again(connection: AsyncConnection) -> int:
-    """Have the last states of reference streams that changed lately sent once more, with the same id and sequence."""
-    values = {"compacted": sorted(COMPACTED), "recent": RECENT_HEADS}
-    return (await connection.execute(_SEND_HEADS, values)).rowcount
+class Waiting(NamedTuple):
+    """What waits for the broker: facts (at most as many as were asked for), and seconds since the oldest."""
+
+    depth: int
+    age: float
+
+
+async def waiting(connection: AsyncConnection, most: int, bound: int = 0) -> Waiting:
+    """What waits behind an id, counted up to `most`."""
+    row = (await connection.execute(_WAITING, {"most": most, "bound": bound})).one()
+    return Waiting(row.depth, float(row.age))
+
+
+async def send_heads_again(connection: AsyncConnection, since: datetime = ALL_HEADS) -> None:
+    """Have the last states of reference streams since then sent once more, with the same id and sequence.
+
+    The relay takes a piece of them at a time.
+    """
+    await connection.execute(_SEND_HEADS, {"since": since})
+
+
+async def send_some_heads(connection: AsyncConnection) -> int | None:
+    """Have the next piece of them sent; returns how many that were, None when nothing is left."""
+    values = {"compacted": sorted(COMPACTED), "piece": PIECE}
+    done = (await connection.execute(_SEND_SOME_HEADS, values)).one()
+    return int(done.heads) if done.pieces else None
 
 
 async def status(connection: AsyncConnection) -> list[Row[Any]]:
@@ -145,7 +191,7 @@ async def republish(connection: AsyncConnection, topic: str, key: str | None, fi
 async def new_epoch(connection: AsyncConnection) -> int:
     """After the database was restored from a backup: what follows is another history, and readers shall see it."""
     await connection.execute(_NEW_EPOCH)
-    await _send_heads_in_it(connection)
+    await send_heads_again(connection)
     return await epoch(connection)
 
 
@@ -154,14 +200,7 @@ async def follow_origin(connection: AsyncConnection) -> None:
 
     Not seen is a disk that was put back as a whole (a snapshot of a machine): there `new_epoch` is for people.
     """
-    await connection.execute(_TAKE_YOUR_TIME)
     moved = (await connection.execute(_FOLLOW)).one_or_none()
     if moved and moved.origin:
         log.warning("outbox.new_epoch", number=moved.number, help="the database is another one than before: restored?")
-        await _send_heads_in_it(connection)
-
-
-async def _send_heads_in_it(connection: AsyncConnection) -> None:
-    """Have every last state of a reference stream sent as one of the new epoch."""
-    await connection.execute(_TAKE_YOUR_TIME)
-    await connection.execute(_HEADS_OF_THE_EPOCH, {"compacted": sorted(COMPACTED)})
+        await send_heads_again(connection)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.clock import SHANGHAI, system_clock
 from shared.contracts.envelope import headers
 from shared.messaging.client import producer as new_producer
-from shared.messaging.outbox_care import remove_old, send_heads_again
+from shared.messaging.outbox_care import RECENT_HEADS, remove_old, send_heads_again, send_some_heads, waiting
 from shared.messaging.progress import Pulse
 from shared.observability.metrics import FACTS_PUBLISHED, OUTBOX_AGE_SECONDS, OUTBOX_DEPTH
 
@@ -29,6 +29,7 @@ ACK_TIMEOUT = 30.0
 BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.2
 STAYS_BUSY = 1.0
 HOUSEKEEPING = 15.0
+MOST_COUNTED = 1_000_001
 HEADS_AT = 2
 """The hour of the night, Asia/Shanghai, at which the last states of reference streams are sent once more."""
 # The server ends a silent session after 10 seconds, and with it our lock.
@@ -45,12 +46,6 @@ _UNPUBLISHED = text(
     """
 )
 _MARK = text("UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY(CAST(:ids AS bigint[]))")
-_BACKLOG = text(
-    """
-    SELECT count(*) AS depth, COALESCE(EXTRACT(epoch FROM clock_timestamp() - min(recorded_at)), 0) AS age
-    FROM outbox WHERE published_at IS NULL AND id > :bound
-    """
-)
 # A sequence nobody has used says last_value 1.
 _LAST_ID = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq")
 _TRANSACTIONS = text(
@@ -130,8 +125,8 @@ class Relay:
             if sent:
                 busy_until = now + STAYS_BUSY
             if now >= housekeeping_at:
-                housekeeping_at = now + HOUSEKEEPING
-                await self._housekeeping()
+                more = await self._housekeeping()
+                housekeeping_at = now if more else now + HOUSEKEEPING
             if sent < BATCH:
                 await asyncio.sleep(BUSY_PAUSE if now < busy_until else IDLE_PAUSE)
 
@@ -182,16 +177,29 @@ class Relay:
         )
         return future
 
-    async def _housekeeping(self) -> None:
+    async def _housekeeping(self) -> bool:
+        """True when more of it is due at once."""
         await self._bound.advance(self._connection)
-        backlog = (await self._connection.execute(_BACKLOG, {"bound": self._bound.value})).one()
+        backlog = await waiting(self._connection, MOST_COUNTED, self._bound.value)
         OUTBOX_DEPTH.labels(self._service).set(backlog.depth)
-        OUTBOX_AGE_SECONDS.labels(self._service).set(float(backlog.age))
+        OUTBOX_AGE_SECONDS.labels(self._service).set(backlog.age)
         self._removed_to = await remove_old(self._connection, self._removed_to)
-        local = system_clock().astimezone(SHANGHAI)
+        await self._heads_every_night()
+        return await self._send_some_heads()
+
+    async def _heads_every_night(self) -> None:
+        now = system_clock()
+        local = now.astimezone(SHANGHAI)
         if local.hour == HEADS_AT and local.date() != self._heads_sent_on:
             self._heads_sent_on = local.date()
-            log.info("relay.heads", sent_again=await send_heads_again(self._connection))
+            await send_heads_again(self._connection, now - RECENT_HEADS)
+
+    async def _send_some_heads(self) -> bool:
+        """Have a piece of the heads that are due sent again; True when there may be more."""
+        heads = await send_some_heads(self._connection)
+        if heads:
+            log.info("relay.heads", sent_again=heads)
+        return heads is not None
 
 
 def _acknowledged(ack: asyncio.Future[object]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.requests import Request
 
 from shared.messaging import backlog as backlog_module
@@ -33,6 +35,24 @@ async def test_what_waits_is_told_also_while_no_relay_works(lane: Lane) -> None:
     age = REGISTRY.get_sample_value("cunjing_outbox_age_seconds", {"service": lane.topic})
     assert age is not None
     assert age > 3599
+
+
+async def test_the_look_goes_on_when_no_connection_came_free(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog, looks = Backlog(lane.publisher, lane.topic), asyncio.Event()
+
+    async def look() -> None:
+        if backlog.full:
+            looks.set()
+        backlog.full = True
+        raise NoConnectionFree
+
+    monkeypatch.setattr(backlog, "look", look)
+    monkeypatch.setattr(backlog_module, "LOOK_EVERY", 0)
+    watching = asyncio.create_task(backlog.watch())
+    async with asyncio.timeout(10):
+        await looks.wait()
+    assert not watching.done()
+    watching.cancel()
 
 
 async def test_beyond_the_limit_writing_is_refused_and_reading_is_not(

@@ -1,8 +1,8 @@
 """Every order in which the relays of a restored publisher can bring a stream, read by the shipped functions.
 
 A publisher is restored from a backup once or twice, so two or three histories share their beginnings; what an old
-relay still sends, and sends again, mixes with what the new one sends. After each record: applied never twice, dropped as
-a duplicate only what was applied, held only what was not.
+relay still sends, and sends again, mixes with what the new one sends. After each record: applied never twice, dropped
+as a duplicate only what was applied, held only what was not.
 """
 
 from __future__ import annotations

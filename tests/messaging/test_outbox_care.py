@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
 from sqlalchemy import text
 
 from shared.contracts.personnel import DivisionV1
@@ -63,8 +66,37 @@ async def test_heads_that_changed_lately_are_sent_again_and_older_states_are_not
         for table in ("outbox", "outbox_stream"):
             await connection.execute(text(f"UPDATE {table} SET topic = :topic"), {"topic": topic})
         await connection.execute(text("UPDATE outbox SET published_at = now()"))
-        assert await outbox_care.send_heads_again(connection) == 3
+        await outbox_care.send_heads_again(connection, datetime.now(UTC) - outbox_care.RECENT_HEADS)
+        assert await outbox_care.send_some_heads(connection) == 3
+        assert await outbox_care.send_some_heads(connection) == 0
+        assert await outbox_care.send_some_heads(connection) is None
     assert await _ids(lane, "published_at IS NULL") == await _ids(lane, "sequence = 2")
+
+
+async def test_many_heads_are_sent_again_in_pieces_and_go_on_where_one_stopped(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_care, "PIECE", 7)
+    await lane.publish(*OFFICERS)
+    async with lane.publisher.engine.begin() as connection:
+        for table in ("outbox", "outbox_stream"):
+            await connection.execute(text(f"UPDATE {table} SET topic = :topic"), {"topic": DivisionV1.TOPIC})
+        await connection.execute(text("UPDATE outbox SET published_at = now()"))
+        await outbox_care.send_heads_again(connection)
+    pieces = []
+    for _ in range(5):
+        async with lane.publisher.engine.begin() as connection:
+            pieces.append(await outbox_care.send_some_heads(connection))
+    assert pieces == [7, 7, 6, 0, None]
+    assert await _ids(lane, "published_at IS NULL") == await _ids(lane)
+
+
+async def test_one_old_row_sent_again_is_one_row_that_waits(lane: Lane) -> None:
+    await lane.publish(*OFFICERS)
+    async with lane.publisher.engine.begin() as connection:
+        await connection.execute(text("UPDATE outbox SET published_at = now()"))
+        await outbox_care.republish(connection, lane.topic, str(OFFICERS[0]), 1)
+        assert (await outbox_care.waiting(connection, 100)).depth == 1
 
 
 async def test_the_status_names_what_waits_and_who_sends(lane: Lane) -> None:

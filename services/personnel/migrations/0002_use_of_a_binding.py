@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.database.migrations import add_ended_epochs
+from shared.database.migrations import add_ended_epochs, add_heads_to_send_again
 
 revision = "0002"
 down_revision = "personnel_0001"
@@ -14,3 +14,4 @@ def upgrade() -> None:
     op.add_column("scheme_binding", sa.Column("use", sa.Text, nullable=False, server_default="governing"))
     op.alter_column("scheme_binding", "use", server_default=None)
     add_ended_epochs()
+    add_heads_to_send_again()
