@@ -183,6 +183,7 @@ async def test_readers_come_back_to_what_a_restored_publisher_knows(
     forgotten = await _not_the_last(restored)
     async with restored.publisher.unit() as unit:
         await outbox_care.new_epoch(unit.connection)
+        assert await outbox_care.send_some_heads(unit.connection) == 40
     async with crew() as people:
         people.keep("relay", lambda: Orders("relay", restored.address))
         wrong = await _wrong(restored)
