@@ -19,11 +19,12 @@ from services.scoring.service.rubrics import Rubrics
 from shared.clock import system_clock
 from shared.contracts.envelope import Fact, attributes, headers
 from shared.contracts.fieldwork import ActivityRecordedV1
+from shared.contracts.registry import types_for
 from shared.database.engine import owning_connection
 from shared.database.unit import Database, Unit
 from shared.messaging.client import producer
 from shared.messaging.consumer import Consumer
-from shared.messaging.handling import Handler, Refused, subscriptions
+from shared.messaging.handling import Handler, Refused, Subscription, in_one
 from shared.messaging.progress import Progress
 from shared.messaging.topics import ensure_topics
 
@@ -50,8 +51,8 @@ async def measure(bench: Bench) -> Consuming:
     await ensure_topics(bench.kafka.bootstrap_servers, 1)
     await _publish(bench)
     return Consuming(
-        worker=await _consume(bench, HANDLERS[TOPIC], recompute=True),
-        without_rules=await _consume(bench, HANDLERS[TOPIC], recompute=False),
+        worker=await _consume(bench, in_one(HANDLERS), recompute=True),
+        without_rules=await _consume(bench, in_one(HANDLERS), recompute=False),
         no_effect=await _consume(bench, _nothing, recompute=False),
     )
 
@@ -77,7 +78,7 @@ async def _consume(bench: Bench, handler: Handler, *, recompute: bool) -> float:
     database = await bench.database("scoring")
     await seed(database, "scoring")
     connection = await owning_connection(database.url, lambda: None, "bench")
-    topics = subscriptions("scoring", {TOPIC: handler})
+    topics = {TOPIC: Subscription(handler, types_for("scoring", TOPIC), compacted=False)}
     consumer = Consumer(connection, bench.kafka.bootstrap_servers, "scoring", topics, system_clock)
     tasks = [asyncio.create_task(consumer.run())]
     if recompute:

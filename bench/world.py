@@ -77,10 +77,10 @@ async def seed(database: Database, service: str) -> None:
     facts = [
         Fact.of(state, time=datetime(2026, 1, 1, tzinfo=UTC), actor="bench", jurisdiction=COUNTY) for state in _states()
     ]
-    for topic, of_topic in groupby(facts, key=lambda fact: fact.data.TOPIC):
-        if topic in handlers:
+    for kind, of_kind in groupby(facts, key=lambda fact: type(fact.data)):
+        if kind in handlers:
             async with database.unit() as unit:
-                await handlers[topic](list(of_topic), unit)
+                await handlers[kind](list(of_kind), unit)
 
 
 def visits(count: int, seed_number: int) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ def lag(service: Service) -> None:
     """Records that wait on the broker for each topic the service reads, and what is put aside."""
 
     async def look(worker: Worker) -> list[TopicLag]:
-        bootstrap, topics = worker.settings.kafka_bootstrap_servers, sorted(worker.handlers)
+        bootstrap, topics = worker.settings.kafka_bootstrap_servers, sorted(worker.subscriptions)
         await check_topics(bootstrap, topics)
         return await lag_of(worker.database, bootstrap, topics)
 

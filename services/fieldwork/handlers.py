@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.fieldwork.repository import sessions
+from shared.contracts.base import FactData
 from shared.contracts.envelope import Fact
 from shared.contracts.personnel import AreaV1, AssignmentV1
 from shared.database.unit import Unit
@@ -13,10 +14,10 @@ from shared.messaging.handling import Handler, Refused
 from shared.reference.handlers import reference_handlers
 
 
-def handlers() -> dict[str, Handler]:
-    """One handler per topic of the registry."""
+def handlers() -> dict[type[FactData], Handler]:
+    """What fieldwork does with each fact it reads."""
     known = reference_handlers("fieldwork")
-    assignments, areas = known[AssignmentV1.TOPIC], known[AreaV1.TOPIC]
+    assignments, areas = known[AssignmentV1], known[AreaV1]
 
     async def on_assignments(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
         """Presence waits for its assignment: sessions may have come before it."""
@@ -33,4 +34,4 @@ def handlers() -> dict[str, Handler]:
         await sessions.mark_officers(unit.connection, officers)
         return refused
 
-    return known | {AssignmentV1.TOPIC: on_assignments, AreaV1.TOPIC: on_areas}
+    return known | {AssignmentV1: on_assignments, AreaV1: on_areas}

@@ -11,19 +11,17 @@ import structlog
 from fastapi import FastAPI
 
 from services.intel.clients import Attempt, StationClient
-from services.intel.handlers import activity_handler
+from services.intel.handlers import handlers
 from services.intel.repository.rows import Row
 from services.intel.routes import router
 from services.intel.service.deliveries import Deliveries, call_of
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import Routing
 from services.intel.settings import IntelSettings
-from shared.contracts.fieldwork import ActivityRecordedV1
 from shared.database.errors import is_transient
 from shared.database.unit import Database, Unit
 from shared.messaging.api import service_api
 from shared.messaging.worker import Loop, Ticker, Worker
-from shared.reference.handlers import reference_handlers
 from shared.security.vault import SealBroken, Vault
 
 log = structlog.get_logger(__name__)
@@ -62,7 +60,7 @@ def create_worker(settings: IntelSettings) -> Worker:
         settings=settings,
         database=database,
         versions=MIGRATIONS,
-        handlers={**reference_handlers("intel"), ActivityRecordedV1.TOPIC: activity_handler(playbooks)},
+        handlers=handlers(playbooks),
         tickers=[Ticker("routing", ROUTING_INTERVAL, route_due)],
         loops=[Loop("webhooks", DeliveryLoop(database, Vault.load(settings.encryption_keys), settings).run)],
     )

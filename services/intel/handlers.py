@@ -1,9 +1,9 @@
-"""fieldwork.activity: a dispute that the village could not settle is reported without being entered again."""
+"""What intel reads: reference data, and disputes the village could not settle, which nobody enters a second time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from services.intel.rules.escalation import activity_signs
@@ -15,9 +15,8 @@ from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.database.unit import Unit
 from shared.ids import foreign_id
-from shared.messaging.handling import Handler, Refused
-
-D = TypeVar("D", bound=FactData)
+from shared.messaging.handling import Handler, Handlers, Refused
+from shared.reference.handlers import reference_handlers
 
 
 def report_of_activity(activity_id: UUID) -> UUID:
@@ -25,27 +24,22 @@ def report_of_activity(activity_id: UUID) -> UUID:
     return foreign_id("fieldwork.activity", str(activity_id))
 
 
-def activity_handler(playbooks: Playbooks) -> Handler:
-    """The handler of the topic."""
+def handlers(playbooks: Playbooks) -> dict[type[FactData], Handler]:
+    """What intel does with each fact it reads. An activity and the verdict on it come in this order."""
 
-    async def on_activity_facts(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
-        """Record the reports; the routing timer decides them, as their scheme may not have arrived yet.
-
-        An activity and the verdict on it come in this order, also within a batch.
-        """
-        rows = [_report(fact, unit) for fact in _only(facts, ActivityRecordedV1) if _is_unsettled(fact.data)]
-        if rows:
+    async def on_activities(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
+        """Record the reports; the routing timer decides them, as their scheme may not have arrived yet."""
+        if rows := [_report(fact, unit) for fact in facts if _is_unsettled(fact.data)]:
             await Filing(unit, playbooks).record(rows)
-        rejections = dict(map(_rejection, _only(facts, ActivityRejectedV1)))
-        if rejections:
-            await Withdrawal(unit).of(rejections)
         return ()
 
-    return on_activity_facts
+    async def on_rejections(facts: Sequence[Fact[Any]], unit: Unit) -> Sequence[Refused]:
+        """What did not happen as told is withdrawn."""
+        await Withdrawal(unit).of(dict(map(_rejection, facts)))
+        return ()
 
-
-def _only(facts: Sequence[Fact[Any]], kind: type[D]) -> Iterator[Fact[D]]:
-    return (fact for fact in facts if isinstance(fact.data, kind))
+    own: Handlers = {ActivityRecordedV1: on_activities, ActivityRejectedV1: on_rejections}
+    return {**reference_handlers("intel"), **own}
 
 
 def _is_unsettled(activity: ActivityRecordedV1) -> bool:

@@ -5,7 +5,7 @@ No handler needs another topic: what is said of an entry nobody recorded yet wai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
@@ -13,9 +13,9 @@ from uuid import UUID, uuid5
 import orjson
 
 from services.scoring.service.marking import before_reassigning, score_anew, score_areas_anew, score_everybody_anew
-from services.scoring.service.recording import Recorded, Said, Source, State, record, record_groups, say
+from services.scoring.service.recording import Recorded, Said, Source, State, Word, record, record_groups, say
 from shared.clock import shanghai_day
-from shared.contracts.base import FactData, Period
+from shared.contracts.base import Period
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import (
     ActivityRecordedV1,
@@ -30,49 +30,28 @@ from shared.contracts.fieldwork import (
 from shared.contracts.intel import ReportAcknowledgedV1, ReportClosedV1, ReportFiledV1
 from shared.contracts.personnel import AreaV1, AssignmentV1, ConductDecidedV1, GroupV1, SchemeBindingV1
 from shared.database.unit import Unit
-from shared.messaging.handling import Handler, Refused
+from shared.messaging.handling import Handler, Handlers, Refused
 from shared.reference.handlers import reference_handlers
 
 Facts = Sequence[Fact[Any]]
 
 
-async def on_activity_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
-    """Activities and the verdicts on them; of several verdicts the last one holds (A-201, A-208)."""
-    await record(unit, "activity", map(_activity, _only(facts, ActivityRecordedV1)))
-    verdicts = _only(facts, ActivityVerifiedV1, ActivityRejectedV1)
-    await say(unit, "activity", "judged", map(_verdict, verdicts))
-    return ()
+def _records(source: Source, row: Callable[[Fact[Any]], Recorded]) -> Handler:
+    async def keep(facts: Facts, unit: Unit) -> Sequence[Refused]:
+        """Into the ledger."""
+        await record(unit, source, map(row, facts))
+        return ()
+
+    return keep
 
 
-async def on_duty_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
-    """Presence, attendance, knowledge tests and findings of one officer."""
-    await _record(facts, unit, "presence_day", PresenceDayUpdatedV1, _presence)
-    await _record(facts, unit, "attendance", AttendanceJudgedV1, _attendance)
-    await _record(facts, unit, "knowledge", KnowledgeTestedV1, _knowledge)
-    await _record(facts, unit, "finding", FindingRecordedV1, _finding)
-    return ()
+def _says(source: Source, what: Word, said: Callable[[Fact[Any]], Said]) -> Handler:
+    async def keep(facts: Facts, unit: Unit) -> Sequence[Refused]:
+        """Beside the entry they are about; of several the last one holds (A-201, A-208)."""
+        await say(unit, source, what, map(said, facts))
+        return ()
 
-
-async def on_village_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
-    """Months that a station certified as quiet (S-108, S-109)."""
-    await _record(facts, unit, "nothing_certified", NothingCertifiedV1, _certificate)
-    return ()
-
-
-async def on_report_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
-    """A report, what its receiver said last, how it ended."""
-    await _record(facts, unit, "report", ReportFiledV1, _report)
-    acknowledged = (_said(fact, fact.data.report_id) for fact in _only(facts, ReportAcknowledgedV1))
-    await say(unit, "report", "judged", acknowledged)
-    closed = (_said(fact, fact.data.report_id) for fact in _only(facts, ReportClosedV1))
-    await say(unit, "report", "closed", closed)
-    return ()
-
-
-async def on_record_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
-    """Commendations and sanctions (S-118, S-119)."""
-    await _record(facts, unit, "conduct", ConductDecidedV1, _conduct)
-    return ()
+    return keep
 
 
 async def on_group_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
@@ -84,7 +63,7 @@ async def on_group_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
 async def on_assignment_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Who is where: concerns those who held the posts before and those who hold them now."""
     before = await before_reassigning(unit, {fact.stream_key for fact in facts})
-    refused = await _KNOWN[AssignmentV1.TOPIC](facts, unit)
+    refused = await _KNOWN[AssignmentV1](facts, unit)
     await score_anew(unit, before | {fact.data.officer_id for fact in facts})
     return refused
 
@@ -92,7 +71,7 @@ async def on_assignment_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
 async def on_area_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Which villages an area holds: concerns everybody assigned to it."""
     await before_reassigning(unit)
-    refused = await _KNOWN[AreaV1.TOPIC](facts, unit)
+    refused = await _KNOWN[AreaV1](facts, unit)
     await score_areas_anew(unit, {fact.stream_key for fact in facts})
     return refused
 
@@ -100,36 +79,12 @@ async def on_area_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
 async def on_binding_facts(facts: Facts, unit: Unit) -> Sequence[Refused]:
     """Which jurisdiction is scored by which scheme (C-45): rare, and may concern anybody."""
     await before_reassigning(unit)
-    refused = await _KNOWN[SchemeBindingV1.TOPIC](facts, unit)
+    refused = await _KNOWN[SchemeBindingV1](facts, unit)
     await score_everybody_anew(unit)
     return refused
 
 
-_KNOWN: Mapping[str, Handler] = reference_handlers("scoring")
-
-HANDLERS: Mapping[str, Handler] = {
-    **_KNOWN,
-    AssignmentV1.TOPIC: on_assignment_facts,
-    AreaV1.TOPIC: on_area_facts,
-    SchemeBindingV1.TOPIC: on_binding_facts,
-    GroupV1.TOPIC: on_group_facts,
-    ConductDecidedV1.TOPIC: on_record_facts,
-    ActivityRecordedV1.TOPIC: on_activity_facts,
-    PresenceDayUpdatedV1.TOPIC: on_duty_facts,
-    NothingCertifiedV1.TOPIC: on_village_facts,
-    ReportFiledV1.TOPIC: on_report_facts,
-}
-"""Topic to handler, all that the registry lists for scoring."""
-
-
-def _only(facts: Facts, *kinds: type[FactData]) -> Iterator[Fact[Any]]:
-    return (fact for fact in facts if type(fact.data) in kinds)
-
-
-async def _record(
-    facts: Facts, unit: Unit, source: Source, kind: type[FactData], row: Callable[[Fact[Any]], Recorded]
-) -> None:
-    await record(unit, source, map(row, _only(facts, kind)))
+_KNOWN = reference_handlers("scoring")
 
 
 def _number(fact: Fact[Any]) -> int:
@@ -176,8 +131,8 @@ def _verdict(fact: Fact[Any]) -> Said:
     return Said(data.activity_id, _number(fact), orjson.dumps(body).decode())
 
 
-def _said(fact: Fact[Any], entry_id: UUID) -> Said:
-    return Said(entry_id, getattr(fact.data, "revision", _number(fact)), _body(fact))
+def _about_report(fact: Fact[Any]) -> Said:
+    return Said(fact.data.report_id, _number(fact), _body(fact))
 
 
 def _body(fact: Fact[Any]) -> str:
@@ -186,14 +141,15 @@ def _body(fact: Fact[Any]) -> str:
 
 def _presence(fact: Fact[Any]) -> Recorded:
     data: PresenceDayUpdatedV1 = fact.data
-    key = uuid5(data.assignment_id, f"presence {data.day} {data.village or data.area_id}")
-    return Recorded(key, data.revision, data.officer_id, data.village, data.day, None, None, _body(fact))
+    # Not by its place: an assignment that moves to another area takes its days with it.
+    key = uuid5(data.assignment_id, f"presence {data.day}")
+    return Recorded(key, _number(fact), data.officer_id, data.village, data.day, None, None, _body(fact))
 
 
 def _attendance(fact: Fact[Any]) -> Recorded:
     data: AttendanceJudgedV1 = fact.data
     key = uuid5(data.officer_id, f"attendance {data.day}")
-    return Recorded(key, data.revision, data.officer_id, None, data.day, None, None, _body(fact))
+    return Recorded(key, _number(fact), data.officer_id, None, data.day, None, None, _body(fact))
 
 
 def _knowledge(fact: Fact[Any]) -> Recorded:
@@ -205,7 +161,7 @@ def _finding(fact: Fact[Any]) -> Recorded:
     data: FindingRecordedV1 = fact.data
     officer = UUID(data.who.id) if data.who.type == "officer" else None
     village = data.who.id if data.who.type == "village" else data.village
-    return Recorded(data.finding_id, data.revision, officer, village, data.found_on, None, data.matter_id, _body(fact))
+    return Recorded(data.finding_id, _number(fact), officer, village, data.found_on, None, data.matter_id, _body(fact))
 
 
 def _certificate(fact: Fact[Any]) -> Recorded:
@@ -240,3 +196,25 @@ def _state(fact: Fact[Any]) -> State:
 
 def _days(period: Period) -> tuple[date, date]:
     return period.since, period.until or date.max
+
+
+HANDLERS: Handlers = {
+    **_KNOWN,
+    AssignmentV1: on_assignment_facts,
+    AreaV1: on_area_facts,
+    SchemeBindingV1: on_binding_facts,
+    GroupV1: on_group_facts,
+    ConductDecidedV1: _records("conduct", _conduct),
+    ActivityRecordedV1: _records("activity", _activity),
+    ActivityVerifiedV1: _says("activity", "judged", _verdict),
+    ActivityRejectedV1: _says("activity", "judged", _verdict),
+    PresenceDayUpdatedV1: _records("presence_day", _presence),
+    AttendanceJudgedV1: _records("attendance", _attendance),
+    KnowledgeTestedV1: _records("knowledge", _knowledge),
+    FindingRecordedV1: _records("finding", _finding),
+    NothingCertifiedV1: _records("nothing_certified", _certificate),
+    ReportFiledV1: _records("report", _report),
+    ReportAcknowledgedV1: _says("report", "judged", _about_report),
+    ReportClosedV1: _says("report", "closed", _about_report),
+}
+"""What scoring reads."""

@@ -72,13 +72,18 @@ class Fact(NamedTuple, Generic[D]):
         return self.data.TYPE
 
 
+def source_of(kind: type[FactData]) -> str:
+    """The publisher of a fact as CloudEvents names it."""
+    return f"/{kind.TOPIC.partition('.')[0]}"
+
+
 def attributes(fact: Fact[Any], *, recorded_at: datetime, traceparent: str | None) -> dict[str, str]:
     """The CloudEvents attributes a publisher knows before the fact has its place in the stream."""
     said = {
         "ce_specversion": "1.0",
         "ce_id": str(fact.id),
         "ce_type": fact.type,
-        "ce_source": f"/{fact.data.TOPIC.partition('.')[0]}",
+        "ce_source": source_of(type(fact.data)),
         "ce_time": fact.time.isoformat(),
         "ce_subject": fact.stream_key,
         "ce_recordedat": recorded_at.isoformat(),
@@ -152,12 +157,15 @@ def read_fact(
 ) -> Fact[Any] | None:
     """The fact in a Kafka record; None for a type that is not listed in `types`.
 
-    Raises Undecodable for missing attributes, an unknown version of a listed type, or data that does not fit its class.
+    Raises Undecodable for missing attributes, a source that does not publish the type, an unknown version of a listed
+    type, or data that does not fit its class.
     """
     kind = types.get(place.type)
     if kind is None:
         _refuse_other_version(place.type, types)
         return None
+    if said.get("ce_source") != source_of(kind):
+        raise Undecodable("its source is not the publisher of such facts")
     try:
         data = kind.model_validate_json(body or b"")
         return Fact(

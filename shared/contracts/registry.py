@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.contracts import fieldwork, intel, personnel, scoring
+from shared.contracts import fieldwork, intel, personnel, pulse, scoring
 from shared.contracts.base import FactData
 
 SERVICES = ("personnel", "fieldwork", "scoring", "intel")
@@ -25,6 +25,15 @@ class Registered:
 
 
 OTHERS = ("fieldwork", "scoring", "intel")
+
+PULSES = {
+    "personnel": ("fieldwork", "intel"),
+    "fieldwork": ("scoring",),
+    "scoring": ("intel",),
+    "intel": ("fieldwork",),
+}
+"""Who hears whom: fieldwork and intel must know how fresh personnel's word is, every audit's head is kept elsewhere.
+A topic costs each of its readers something even while nothing happens, so nobody hears more than he needs."""
 
 FACTS: tuple[Registered, ...] = (
     Registered(personnel.DivisionV1, OTHERS),
@@ -49,6 +58,8 @@ FACTS: tuple[Registered, ...] = (
     Registered(intel.ReportAcknowledgedV1, ("scoring",)),
     Registered(intel.ReportClosedV1, ("scoring",)),
     Registered(scoring.SheetUpdatedV1, ()),
+    *(Registered(kind, PULSES[service]) for service, kind in pulse.HEARTBEATS.items()),
+    *(Registered(kind, PULSES[service]) for service, kind in pulse.SEALS.items()),
 )
 
 BY_TYPE: Mapping[str, Registered] = {fact.data.TYPE: fact for fact in FACTS}

@@ -32,6 +32,27 @@ def add_heads_to_send_again() -> None:
     op.add_column("outbox_epoch", sa.Column("heads_after", ARRAY(sa.Text)))
 
 
+def add_pulses() -> None:
+    """Have a reader know how fresh its picture of the others is, and keep the heads of their audits."""
+    op.create_table(
+        "heard", sa.Column("publisher", sa.Text, primary_key=True), sa.Column("beat_at", _INSTANT, nullable=False)
+    )
+    op.create_table(
+        "read_to_end",
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("partition", sa.SmallInteger, primary_key=True),
+        sa.Column("seen_at", _INSTANT, nullable=False),
+    )
+    op.create_table(
+        "audit_head",
+        sa.Column("publisher", sa.Text, primary_key=True),
+        sa.Column("head", sa.Text, primary_key=True),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("rows", sa.BigInteger, nullable=False),
+        sa.Column("sealed_at", _INSTANT, nullable=False),
+    )
+
+
 def _outbox() -> None:
     op.create_table(
         "outbox",

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -119,9 +120,27 @@ def _consumer(metadata: MetaData) -> None:
         Column("duplicates", BigInteger, nullable=False, server_default=text("0")),
         Column("skipped", BigInteger, nullable=False, server_default=text("0")),
     )
+    Table("heard", metadata, Column("publisher", Text, primary_key=True), instant("beat_at"))
+    Table(
+        "read_to_end",
+        metadata,
+        Column("topic", Text, primary_key=True),
+        Column("partition", SmallInteger, primary_key=True),
+        instant("seen_at"),
+    )
 
 
 def _audit(metadata: MetaData) -> None:
+    # Heads of other services' audits, as they told them: only ever added to.
+    Table(
+        "audit_head",
+        metadata,
+        Column("publisher", Text, primary_key=True),
+        Column("head", Text, primary_key=True),
+        Column("day", Date, nullable=False),
+        Column("rows", BigInteger, nullable=False),
+        instant("sealed_at"),
+    )
     Table(
         "audit",
         metadata,

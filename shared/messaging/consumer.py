@@ -27,6 +27,7 @@ from shared.messaging.handling import Refused, Subscription
 from shared.messaging.incoming import Incoming, read
 from shared.messaging.ownership import Ownership, OwnershipLost
 from shared.messaging.progress import Progress, Pulse
+from shared.messaging.pulses import tell_ends
 from shared.messaging.replaced import LogCheck, LogReplaced
 from shared.messaging.sorting import Broken, Sorted, sort_reference, sort_stream
 from shared.messaging.topics import PARTITIONS
@@ -42,6 +43,7 @@ REVIEW = 0.25
 MAX_HELD = 100_000
 """More than anybody could look through: a topic with more facts held waits on the broker until they are mended."""
 LOOK_AT_HELD = 5.0
+TELL_ENDS = 10.0
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
 HANGS_AFTER = 60.0
 """Six times what a transaction may take."""
@@ -80,7 +82,7 @@ class Consumer:
         self._check = LogCheck(self._kafka, connection, topics)
         self._waiting: set[str] = set()
         self._pulse = Pulse(HANGS_AFTER)
-        self._reviewed = self._looked = 0.0
+        self._reviewed = self._looked = self._told_ends = 0.0
         self.progress = Progress(service, self._kafka)
 
     async def run(self) -> None:
@@ -135,6 +137,8 @@ class Consumer:
         self._reviewed = time.monotonic()
         if self._reviewed - self._looked > LOOK_AT_HELD:
             await self._look_at_held()
+        if self._reviewed - self._told_ends > TELL_ENDS:
+            await self._tell_ends()
         if self.progress.due:
             self.progress.report({p: at for p, at in self._positions.items() if p.topic not in self._waiting})
 
@@ -171,6 +175,13 @@ class Consumer:
         if too_many - self._waiting:
             log.error("consumer.too_many_held", topics=sorted(too_many), help="see `cunjing streams held`")
         self._waiting = too_many
+
+    async def _tell_ends(self) -> None:
+        """Note which partitions are applied to their ends, so that the API may call unknown what is unknown here."""
+        ends = [(p.topic, p.partition) for p, at in self._positions.items() if self._kafka.highwater(p) == at]
+        async with self._connection.begin():
+            await tell_ends(self._connection, ends)
+        self._told_ends = self._reviewed
 
     async def _poll(self) -> None:
         polled = await self._kafka.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)

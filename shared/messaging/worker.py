@@ -26,9 +26,10 @@ from shared.database.errors import is_transient
 from shared.database.migrate import SchemaProblem, require_schema
 from shared.database.unit import Database, Unit
 from shared.messaging.consumer import Consumer
-from shared.messaging.handling import Handler, Subscription, subscriptions
+from shared.messaging.handling import Handlers, Subscription, subscriptions
 from shared.messaging.outbox_care import follow_origin
 from shared.messaging.progress import Hangs, Pulse
+from shared.messaging.pulses import BEAT_EVERY, heartbeat, pulse_handlers
 from shared.messaging.readiness import broker_answers, readiness
 from shared.messaging.relay import Relay
 from shared.messaging.topics import check_topics
@@ -73,15 +74,21 @@ class Worker:
     settings: ServiceSettings
     database: Database
     versions: Path
-    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    handlers: Handlers = field(default_factory=dict)
     tickers: Sequence[Ticker] = ()
     loops: Sequence[Loop] = ()
     _consumer: Consumer | None = None
 
     @property
     def subscriptions(self) -> Mapping[str, Subscription]:
-        """What the consumer reads."""
-        return subscriptions(self.settings.service, self.handlers)
+        """What the consumer reads; NotHandled when a fact that is listed for this service has no handler."""
+        service = self.settings.service
+        return subscriptions(service, {**pulse_handlers(service), **self.handlers})
+
+    @property
+    def common_tickers(self) -> Sequence[Ticker]:
+        """What every service's worker does now and then."""
+        return (Ticker("heartbeat", BEAT_EVERY, heartbeat(self.settings.service)),)
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""
@@ -105,7 +112,7 @@ class Worker:
         async with self.database.unit() as unit:
             await follow_origin(unit.connection)
         await check_topics(
-            self.settings.kafka_bootstrap_servers, {*self.handlers, *published_by(self.settings.service)}
+            self.settings.kafka_bootstrap_servers, {*self.subscriptions, *published_by(self.settings.service)}
         )
         return await self._parts()
 
@@ -116,11 +123,11 @@ class Worker:
             await owning_connection(self.database.url, _connection_lost, f"{service} relay"), bootstrap, service
         )
         parts: dict[str, Coroutine[Any, Any, None]] = {"relay": relay.run(), "health": self._serve_health()}
-        if self.handlers:
+        if self.subscriptions:
             connection = await owning_connection(self.database.url, _connection_lost, f"{service} consumer")
             self._consumer = Consumer(connection, bootstrap, service, self.subscriptions, clock)
             parts |= {"consumer": self._consumer.run(), "hint": self._consumer.progress.hint_for_ever()}
-        parts |= {ticker.name: self._tick_for_ever(ticker) for ticker in self.tickers}
+        parts |= {ticker.name: self._tick_for_ever(ticker) for ticker in (*self.tickers, *self.common_tickers)}
         return parts | {loop.name: loop.run() for loop in self.loops}
 
     async def _tick_for_ever(self, ticker: Ticker) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -19,9 +19,9 @@ from shared.contracts.personnel import (
     OrganisationV1,
     SchemeBindingV1,
 )
-from shared.contracts.registry import topics_for
+from shared.contracts.registry import types_for
 from shared.database.unit import Unit
-from shared.messaging.handling import Handler, Refused
+from shared.messaging.handling import Handler, Handlers, Refused
 from shared.reference.states import as_columns
 from shared.reference.tables import reference_tables
 
@@ -66,10 +66,10 @@ _TABLES: tuple[tuple[type[FactData], str], ...] = (
     (SchemeBindingV1, "known_binding"),
 )
 
-REFERENCE: Mapping[str, Handler] = {kind.TOPIC: _keeps(table) for kind, table in _TABLES}
-"""Topic to handler, all seven; a service takes those it reads with `reference_handlers`."""
+REFERENCE: Handlers = {kind: _keeps(table) for kind, table in _TABLES}
+"""All seven; a service takes those it reads with `reference_handlers`."""
 
 
-def reference_handlers(service: str) -> dict[str, Handler]:
-    """The handlers of the reference topics that the registry lists for this service."""
-    return {topic: REFERENCE[topic] for topic in topics_for(service) if topic in REFERENCE}
+def reference_handlers(service: str) -> dict[type[FactData], Handler]:
+    """The handlers of the reference facts that the registry lists for this service."""
+    return {kind: handler for kind, handler in REFERENCE.items() if types_for(service, kind.TOPIC)}

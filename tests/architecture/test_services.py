@@ -16,8 +16,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.cli.service import settings_class
+from shared.contracts.fieldwork import ActivityVerifiedV1
 from shared.contracts.registry import SERVICES, topics_for
 from shared.database.migrate import migrate, schema_problem
+from shared.messaging.handling import NotHandled, subscriptions
+from shared.messaging.pulses import pulse_handlers
 from shared.security.dependencies import protections, unprotected_routes
 from shared.security.dev_issuer import ensure_dev_keys
 from shared.settings import ServiceSettings
@@ -38,7 +41,15 @@ def _module(service: str, room: str) -> Any:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_worker_handles_exactly_the_topics_the_registry_lists_for_it(service: str, tmp_path: Path) -> None:
     worker = _module(service, "app").create_worker(_settings(service, tmp_path))
-    assert set(worker.handlers) == set(topics_for(service))
+    assert set(worker.subscriptions) == set(topics_for(service))
+
+
+def test_a_fact_that_is_listed_and_has_no_handler_is_refused_at_start() -> None:
+    handlers = {**pulse_handlers("scoring"), **_module("scoring", "handlers").HANDLERS}
+    assert subscriptions("scoring", handlers)
+    del handlers[ActivityVerifiedV1]
+    with pytest.raises(NotHandled, match=r"fieldwork\.activity_verified\.v1"):
+        subscriptions("scoring", handlers)
 
 
 @pytest.mark.parametrize("service", SERVICES)

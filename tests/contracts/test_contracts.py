@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field, ValidationError, create_model
 
 from shared.contracts.base import Code12, FactData, Label, Part
-from shared.contracts.envelope import Undecodable, read_attributes
+from shared.contracts.envelope import Place, Undecodable, read_attributes, read_fact
 from shared.contracts.personnel import DivisionV1, SchemeBindingV1
 from shared.contracts.registry import BY_TYPE, COMPACTED, FACTS, SERVICES, TOPICS, topics_for
 from shared.contracts.schemas import example_file, incompatibilities, schema_file, schema_of
@@ -162,3 +162,12 @@ def test_every_reader_has_topics_to_read() -> None:
 def test_a_header_without_a_value_is_no_fact_of_ours() -> None:
     with pytest.raises(Undecodable, match="no value"):
         read_attributes([("other", None), ("ce_id", None)])
+
+
+@pytest.mark.parametrize("source", ["/intel", None])
+def test_a_fact_of_another_publisher_is_refused(source: str | None) -> None:
+    golden = example_file(DivisionV1).read_bytes()
+    said = {"ce_type": DivisionV1.TYPE, **({"ce_source": source} if source else {})}
+    place = Place(DivisionV1.TYPE, UUID(int=1), 1, None, 1)
+    with pytest.raises(Undecodable, match="publisher"):
+        read_fact(said, place, golden, {DivisionV1.TYPE: DivisionV1})

@@ -30,6 +30,7 @@ from shared.contracts.envelope import Fact
 from shared.database.migrate import migrate
 from shared.database.tables import shared_tables
 from shared.database.unit import Database
+from shared.messaging.handling import in_one
 from tests.scoring.world import DEMO_SCHEMES
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=SHANGHAI)
@@ -80,7 +81,7 @@ async def _hear(database: Database, facts: Sequence[Fact[Any]], chance: random.R
     rubrics = Rubrics(DEMO_SCHEMES)
     for batch in _batches(_streams(facts, broken), chance):
         async with database.unit() as unit:
-            assert await HANDLERS[batch[0].data.TOPIC](batch, unit) == ()
+            assert await in_one(HANDLERS)(batch, unit) == ()
         if chance.random() < 0.3:
             async with database.unit() as unit:
                 await Recompute(unit, rubrics).due()

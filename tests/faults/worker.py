@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from shared.database.unit import Database
 from shared.devstack.ports import free_port
 from shared.messaging import consumer, relay, worker
 from shared.messaging.handling import Handler, Subscription
-from shared.messaging.worker import Worker
+from shared.messaging.worker import Ticker, Worker
 from shared.settings import ServiceSettings
 from tests.faults.ledger import LaneAddress
 
@@ -27,11 +27,13 @@ class LaneWorker(Worker):
     """A worker whose only topic is the lane's, which no registry knows."""
 
     lane: LaneAddress | None = None
+    handler: Handler | None = None
+    common_tickers: Sequence[Ticker] = ()  # no registry knows its facts
 
     @property
     def subscriptions(self) -> Mapping[str, Subscription]:
         assert self.lane is not None
-        return self.lane.subscription(self.handlers[self.lane.topic])
+        return self.lane.subscription(self.handler) if self.handler else {}
 
     async def _require_schema(self) -> None:
         """The lane's tables were made without migrations."""
@@ -58,8 +60,8 @@ async def work(orders: Orders, handler: Handler) -> None:
         jwt_audience="nobody",
         jwks="{}",
     )
-    handlers = {} if publishes else {lane.topic: handler}
-    await LaneWorker(settings, Database(settings.database_url), Path(), handlers, lane=lane).run()
+    reads = None if publishes else handler
+    await LaneWorker(settings, Database(settings.database_url), Path(), lane=lane, handler=reads).run()
 
 
 def _tell_tasks(to: Path) -> None:

@@ -27,6 +27,7 @@ from shared.contracts.personnel import (
 )
 from shared.database.unit import Database
 from shared.ids import foreign_id, new_id
+from shared.messaging.handling import in_one
 from shared.security.dev_issuer import DevKeys, issue_token
 
 COUNTY = "411622"
@@ -212,11 +213,11 @@ class Fieldwork:
 
     async def learn(self, *facts: FactData) -> None:
         """Let the worker's handlers read these reference facts."""
-        known = handlers()
+        known = in_one(handlers())
         async with self.database.unit() as unit:
             for data in facts:
                 fact: Fact[Any] = Fact.of(data, time=self.time(), actor="test", jurisdiction=COUNTY)
-                assert not await known[data.TOPIC]([fact], unit)
+                assert not await known([fact], unit)
 
     async def tick(self) -> None:
         """Let the worker's timers run until they have nothing left to do."""

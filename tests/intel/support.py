@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.intel.handlers import activity_handler, report_of_activity
+from services.intel.handlers import handlers, report_of_activity
 from services.intel.rules.signature import sign
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import Routing
@@ -31,6 +31,7 @@ from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.contracts.personnel import AreaV1, DivisionV1, OfficerV1, OrganisationV1, SchemeBindingV1
 from shared.database.unit import Database
 from shared.ids import foreign_id, new_id
+from shared.messaging.handling import in_one
 from shared.reference.handlers import REFERENCE
 from shared.security.dev_issuer import DevKeys, issue_token
 
@@ -133,13 +134,13 @@ class Intel:
         """Let the worker's handlers read these reference facts."""
         async with self.database.unit() as unit:
             for data in facts:
-                assert not await REFERENCE[data.TOPIC]([published(data)], unit)
+                assert not await in_one(REFERENCE)([published(data)], unit)
 
     async def read_activities(self, *facts: ActivityRecordedV1 | ActivityRejectedV1) -> None:
         """Let the worker read these facts as one batch, then let its routing timer tick."""
         playbooks = Playbooks(None)
         async with self.database.unit() as unit:
-            assert not await activity_handler(playbooks)([published(data) for data in facts], unit)
+            assert not await in_one(handlers(playbooks))([published(data) for data in facts], unit)
         await self.tick()
 
     async def tick(self) -> None:

@@ -188,6 +188,7 @@ def _headers(lane: Lane, version: int) -> list[tuple[str, bytes]]:
         ("ce_id", b"0198c1a0-0000-7000-8000-000000000001"),
         ("ce_sequence", b"1"),
         ("ce_epoch", b"1"),
+        ("ce_source", f"/{lane.topic.partition('.')[0]}".encode()),
         ("ce_time", b"2026-10-01T00:00:00+00:00"),
         ("ce_recordedat", b"2026-10-01T00:00:00+00:00"),
         ("ce_actor", b"x"),

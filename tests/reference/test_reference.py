@@ -23,6 +23,7 @@ from shared.contracts.personnel import (
 from shared.contracts.registry import topics_for
 from shared.database.unit import Database
 from shared.ids import new_id
+from shared.messaging.handling import in_one
 from shared.reference.handlers import REFERENCE, reference_handlers
 from shared.reference.queries import own_work, station_at
 from shared.reference.tables import reference_tables
@@ -58,8 +59,7 @@ async def tell(database: Database, *data: FactData) -> None:
         for n, d in enumerate(data, start=1)
     ]
     async with database.unit() as unit:
-        for topic in dict.fromkeys(fact.data.TOPIC for fact in facts):
-            assert not await REFERENCE[topic]([fact for fact in facts if topic == fact.data.TOPIC], unit)
+        assert not await in_one(REFERENCE)(facts, unit)
 
 
 async def rows(database: Database, table: str) -> Sequence[dict[str, Any]]:
@@ -164,7 +164,7 @@ async def test_erasure_arrives_as_an_ordinary_fact(database: Database) -> None:
 
 @pytest.mark.parametrize("service", ["fieldwork", "scoring", "intel"])
 def test_a_service_keeps_the_reference_topics_it_reads(service: str) -> None:
-    assert reference_handlers(service).keys() == set(topics_for(service)) & REFERENCE.keys()
+    assert reference_handlers(service).keys() == {kind for kind in REFERENCE if kind.TOPIC in topics_for(service)}
 
 
 async def test_own_work_is_work_in_an_assigned_village_or_area_on_a_day_of_the_assignment(database: Database) -> None:

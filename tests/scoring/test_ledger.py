@@ -84,6 +84,24 @@ async def test_a_later_revision_replaces_an_earlier_one_and_never_the_other_way_
     assert await world.rows("SELECT recorded->>'minutes_in_village' FROM ledger_entry") == [("300",)]
 
 
+async def test_a_presence_day_goes_with_its_assignment_to_another_area(world: World) -> None:
+    before, after = world.facts.presence(DAY, 120, 1), world.facts.presence(DAY, 120, 2)
+    moved = after.data.model_copy(update={"village": None, "area_id": UUID(int=7)})
+
+    await world.hear(before, after._replace(data=moved))
+
+    assert await world.rows("SELECT count(*) FROM ledger_entry") == [(1,)]
+
+
+async def test_a_restored_publisher_counts_its_revisions_anew_and_is_the_later_word(world: World) -> None:
+    old, new = world.facts.presence(DAY, 120, 9), world.facts.presence(DAY, 300, 1)
+
+    await world.hear(old._replace(sequence=9, epoch=1))
+    await world.hear(new._replace(sequence=5, epoch=2))
+
+    assert await world.rows("SELECT recorded->>'minutes_in_village' FROM ledger_entry") == [("300",)]
+
+
 async def test_a_fact_of_an_earlier_epoch_never_replaces_one_of_a_restored_publisher(world: World) -> None:
     old = world.facts.group("patrol_team", "dissolved")
     new = world.facts.group("patrol_team", group_id=old.data.group_id)

@@ -20,6 +20,7 @@ from services.scoring.service import recompute
 from services.scoring.service.calendar import keep_up
 from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
+from shared.contracts.personnel import AssignmentV1
 from shared.database.unit import Database, Unit
 from shared.ids import new_id
 from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE, VILLAGE, at
@@ -284,7 +285,7 @@ async def test_an_assignment_and_a_fact_of_its_village_committed_side_by_side_bo
     team = world.facts.group("patrol_team", village=OTHER_VILLAGE)
 
     async with world.database.unit() as assigning:
-        await HANDLERS[assignment.data.TOPIC]([assignment], assigning)
+        await HANDLERS[AssignmentV1]([assignment], assigning)
         hearing = asyncio.create_task(world.hear(team))
         await _until_blocked(world)
     await hearing

@@ -17,6 +17,7 @@ from services.scoring.repository.sheets import Key, StoredSheet, sheets_of
 from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
 from shared.database.unit import Database
+from shared.messaging.handling import in_one
 from tests.scoring.facts import OFFICER, Facts, Said
 
 DEMO_SCHEMES = Path(__file__).parents[2] / "deploy" / "demo" / "schemes"
@@ -47,9 +48,9 @@ class World:
         by_topic: dict[str, list[Said]] = {}
         for fact in facts:
             by_topic.setdefault(fact.data.TOPIC, []).append(fact)
-        for topic, batch in by_topic.items():
+        for batch in by_topic.values():
             async with self.database.unit() as unit:
-                assert await HANDLERS[topic](batch, unit) == ()
+                assert await in_one(HANDLERS)(batch, unit) == ()
 
     async def all_due(self) -> None:
         """Let no mark wait for more facts."""

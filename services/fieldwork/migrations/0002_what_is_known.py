@@ -1,6 +1,6 @@
 """The read models tell an officer's account and what a binding is for; cursors remember the epochs that ended."""
 
-from shared.database.migrations import add_ended_epochs, add_heads_to_send_again
+from shared.database.migrations import add_ended_epochs, add_heads_to_send_again, add_pulses
 from shared.reference.migrations import add_account_and_use
 
 revision = "0002"
@@ -12,3 +12,4 @@ def upgrade() -> None:
     add_account_and_use()
     add_ended_epochs()
     add_heads_to_send_again()
+    add_pulses()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.database.migrations import add_ended_epochs, add_heads_to_send_again
+from shared.database.migrations import add_ended_epochs, add_heads_to_send_again, add_pulses
 
 revision = "0002"
 down_revision = "personnel_0001"
@@ -15,3 +15,4 @@ def upgrade() -> None:
     op.alter_column("scheme_binding", "use", server_default=None)
     add_ended_epochs()
     add_heads_to_send_again()
+    add_pulses()

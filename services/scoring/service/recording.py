@@ -11,9 +11,11 @@ from services.scoring.repository.ledger import Recorded, Said, Source, State
 from services.scoring.repository.marks import hold_assignments, open_months
 from shared.database.unit import Unit
 
-__all__ = ["Recorded", "Said", "Source", "State", "record", "record_groups", "say"]
+__all__ = ["Recorded", "Said", "Source", "State", "Word", "record", "record_groups", "say"]
 
 R = TypeVar("R", Recorded, Said)
+Word = Literal["judged", "closed"]
+"""What can be said of an entry."""
 
 
 async def record(unit: Unit, source: Source, said: Iterable[Recorded]) -> None:
@@ -24,7 +26,7 @@ async def record(unit: Unit, source: Source, said: Iterable[Recorded]) -> None:
         await ledger.record(unit.connection, source, rows)
 
 
-async def say(unit: Unit, source: Source, part: Literal["judged", "closed"], said: Iterable[Said]) -> None:
+async def say(unit: Unit, source: Source, part: Word, said: Iterable[Said]) -> None:
     """Write what was decided about entries, known here or not yet."""
     if rows := _newest(said):
         await hold_assignments(unit.connection)
