@@ -14,7 +14,7 @@ from bench.stack import SCHEMES, Bench
 from bench.world import backlog, seed
 from services.scoring.app import RECOMPUTE_INTERVAL
 from services.scoring.handlers import HANDLERS
-from services.scoring.service.recompute import Recompute
+from services.scoring.service.recomputing import Recomputing
 from services.scoring.service.rubrics import Rubrics
 from shared.clock import system_clock
 from shared.contracts.envelope import Fact, attributes, headers
@@ -101,10 +101,10 @@ async def _consume(bench: Bench, handler: Handler, *, recompute: bool) -> float:
 
 async def _recompute_for_ever(database: Database, progress: Progress) -> None:
     """As the worker's ticker does it while facts come in."""
-    rubrics = Rubrics(SCHEMES)
+    recomputing = Recomputing(Rubrics(SCHEMES))
     while True:
         async with database.unit() as unit:
-            more = await Recompute(unit, rubrics).due()
+            more = await recomputing.tick(unit)
         if not more:
             await progress.rest(RECOMPUTE_INTERVAL.total_seconds())
 

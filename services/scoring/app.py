@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.scoring.handlers import HANDLERS
 from services.scoring.routes import ROUTERS
 from services.scoring.service.calendar import keep_up
-from services.scoring.service.recompute import Recompute
+from services.scoring.service.recomputing import Recomputing, try_failed_again
 from services.scoring.service.rubrics import Rubrics
 from shared.database.unit import Database, Unit
 from shared.messaging.api import service_api
@@ -37,8 +37,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
     """Relay, consumer, and the recompute of marked sheets."""
     rubrics = Rubrics(settings.schemes_dir)
 
-    async def recompute(unit: Unit) -> bool:
-        return await Recompute(unit, rubrics).due()
+    recomputing = Recomputing(rubrics)
 
     async def calendar(unit: Unit) -> bool:
         await keep_up(unit, rubrics)
@@ -50,7 +49,9 @@ def create_worker(settings: ServiceSettings) -> Worker:
         versions=MIGRATIONS,
         handlers=HANDLERS,
         tickers=[
-            Ticker("recompute", RECOMPUTE_INTERVAL, recompute, follows_facts=True),
+            Ticker("recompute", RECOMPUTE_INTERVAL, recomputing.tick, recomputing.failed, follows_facts=True),
+            Ticker("recompute apart", RECOMPUTE_INTERVAL, recomputing.tick_apart, recomputing.failed_apart),
+            Ticker("failed sheets", timedelta(seconds=5), try_failed_again),
             Ticker("calendar", timedelta(minutes=1), calendar),
         ],
     )

@@ -1,5 +1,7 @@
 """The problems of scoring."""
 
+from datetime import datetime
+
 from shared.web.problems import Problem
 
 
@@ -60,3 +62,14 @@ class SchemeUnknown(Problem):
     status = 404
     code = "scoring.scheme_unknown"
     title = "没有这个考核方案"
+
+
+class SheetFailed(Problem):
+    """The sheet could not be computed; `reason` names the kind of error, `next_try` says when it is tried again."""
+
+    status = 503
+    code = "scoring.sheet_failed"
+    title = "评分表暂时无法计算"
+
+    def __init__(self, reason: str, next_try: datetime) -> None:
+        super().__init__("系统会自动重试;持续出现时请联系运维并提供 reason", reason=reason, next_try=next_try)

@@ -114,13 +114,23 @@ class PeriodView(BaseModel):
     last: date = Field(serialization_alias="to")
 
 
+class Failing(BaseModel):
+    """The sheet could not be computed anew, so it is older than what is known; `reason` names the kind of error."""
+
+    reason: str
+    tries: int
+    failed_at: datetime
+    next_try: datetime
+
+
 class _Sheet(BaseModel):
     officer: OfficerView
     scheme: SchemeView
     period: PeriodView
     revision: int
     computed_at: datetime
-    state: Literal["provisional"] = "provisional"
+    state: Literal["provisional", "shadow"]
+    failed: Failing | None = Field(exclude_if=lambda failed: failed is None)
     total: str
     full: str
     grade: str | None
@@ -176,12 +186,16 @@ class Rank(BaseModel):
 
 
 class Scoreboard(Page[Rank]):
-    """A page of a ranking; `pending` of its officers have facts not yet in it. While anything is open: no grades."""
+    """A page of a ranking. While anything is open: no grades.
+
+    `pending` of its officers have facts not yet in it, sheets of `failed` of them cannot be computed.
+    """
 
     scheme: SchemeView
     period: PeriodView
     officers: int
     pending: int
+    failed: int
     vacancies: int
     withheld: list[OpenPoint]
 
@@ -193,6 +207,7 @@ class Summary(BaseModel):
     period: PeriodView
     officers: int
     pending: int
+    failed: int
     withheld: list[OpenPoint]
     top: list[Rank]
     bottom: list[Rank]

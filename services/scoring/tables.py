@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Date, Index, Integer, MetaData, Numeric, Table, Text, Uuid, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.database.tables import instant, shared_tables
@@ -77,6 +91,20 @@ dirty_mark = Table(
     instant("marked_at"),
 )
 
+# `scheme` is empty when none of the officer's sheets could be computed; `since` to `until` are the sheet's days.
+sheet_failure = Table(
+    "sheet_failure",
+    metadata,
+    Column("officer_id", Uuid, primary_key=True),
+    Column("scheme", Text, primary_key=True),
+    Column("since", Date, primary_key=True),
+    Column("until", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    instant("failed_at"),
+    instant("next_try"),
+)
+
 sheet = Table(
     "sheet",
     metadata,
@@ -94,6 +122,8 @@ sheet = Table(
     Column("vetoes", ARRAY(Text), nullable=False),
     Column("digest", Text, nullable=False),
     Column("content", JSON, nullable=False),
+    # Scored beside what governs, and never published.
+    Column("shadow", Boolean, nullable=False),
     instant("computed_at"),
 )
 Index("sheet_of", sheet.c.officer_id, sheet.c.scheme, sheet.c.period_from, unique=True)

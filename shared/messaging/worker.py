@@ -50,12 +50,14 @@ MAX_LAG = 50_000
 class Ticker:
     """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now.
 
-    With `follows_facts` it is done sooner when facts come in.
+    `failed` is called in a transaction of its own after a tick that raised, and says what becomes of it; without it,
+    or when it raises too, the worker ends. With `follows_facts` a tick is done sooner when facts come in.
     """
 
     name: str
     interval: timedelta
     tick: Callable[[Unit], Awaitable[bool]]
+    failed: Callable[[Unit, Exception], Awaitable[None]] | None = None
     follows_facts: bool = False
 
 
@@ -139,9 +141,15 @@ class Worker:
                     await self._rest(ticker)
             except Exception as error:
                 if not is_transient(error):
-                    raise
+                    await self._after_failure(ticker, error)
                 log.warning("ticker.retry", ticker=ticker.name, error=type(error).__name__)
                 await asyncio.sleep(RETRY_PAUSE)
+
+    async def _after_failure(self, ticker: Ticker, error: Exception) -> None:
+        if ticker.failed is None:
+            raise error
+        async with self.database.unit() as unit:
+            await ticker.failed(unit, error)
 
     async def _rest(self, ticker: Ticker) -> None:
         seconds = ticker.interval.total_seconds()

@@ -30,3 +30,8 @@ DEAD_LETTERS = Counter("cunjing_dead_letters_total", "Facts put aside as unreada
 DEAD_LETTERS_KEPT = Gauge("cunjing_dead_letters_kept", "Dead letters nobody has mended yet.", ["service", "topic"])
 HELD_STREAMS = Gauge("cunjing_held_streams", "Streams that stand still.", ["service", "topic"])
 HELD_FACTS = Gauge("cunjing_held_facts", "Facts waiting behind a dead letter or a gap.", ["service", "topic"])
+
+SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be computed and are tried again.", ["service"])
+SCHEMES_DIFFER = Gauge(
+    "cunjing_schemes_differ", "1 while another worker, started later, uses other scheme files.", ["service"]
+)

@@ -22,7 +22,7 @@ from sqlalchemy import MetaData, text
 from services.scoring.app import MIGRATIONS
 from services.scoring.handlers import HANDLERS
 from services.scoring.service.calendar import keep_up
-from services.scoring.service.recompute import Recompute
+from services.scoring.service.recomputing import Recomputing
 from services.scoring.service.rubrics import Rubrics
 from services.scoring.tables import metadata
 from shared.clock import SHANGHAI, Clock
@@ -84,7 +84,7 @@ async def _hear(database: Database, facts: Sequence[Fact[Any]], chance: random.R
             assert await in_one(HANDLERS)(batch, unit) == ()
         if chance.random() < 0.3:
             async with database.unit() as unit:
-                await Recompute(unit, rubrics).due()
+                await Recomputing(rubrics).tick(unit)
         if chance.random() < 0.1:
             async with database.unit() as unit:
                 await keep_up(unit, rubrics)
@@ -92,7 +92,7 @@ async def _hear(database: Database, facts: Sequence[Fact[Any]], chance: random.R
         await keep_up(unit, rubrics)
     while (await _rows(database, "SELECT count(*) FROM dirty_mark"))[0][0]:
         async with database.unit() as unit:
-            await Recompute(unit, rubrics).due()
+            await Recomputing(rubrics).tick(unit)
         await asyncio.sleep(0.02)
 
 

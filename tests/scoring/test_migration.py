@@ -18,7 +18,8 @@ ASSIGNMENT = UUID("0198c1a0-0000-7000-8000-000000000001")
 _DAY = text(
     """
     INSERT INTO ledger_entry (entry_id, source, day, recorded, recorded_rev)
-    VALUES (gen_random_uuid(), 'presence_day', '2026-10-06', json_build_object('assignment_id', CAST(:assignment AS text)), :rev)
+    VALUES (gen_random_uuid(), 'presence_day', '2026-10-06',
+            json_build_object('assignment_id', CAST(:assignment AS text)), :rev)
     """
 )
 

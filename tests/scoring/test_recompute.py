@@ -224,7 +224,7 @@ async def test_a_broken_override_leaves_the_sheets_as_they_are_until_it_is_mende
     await broken.recompute()
 
     assert await world.sheet() == before
-    assert await keep_up_with(world, world.rubrics) == [OFFICER]
+    assert await keep_up_with(world, Rubrics(DEMO_SCHEMES)) == [OFFICER]
     await world.recompute()
     assert await world.digests() == await world.from_nothing()
 

@@ -24,6 +24,6 @@ async def test_the_worker_recomputes_and_keeps_up_with_the_calendar(make_databas
     async with worker.database.unit() as unit:
         more = [await ticker.tick(unit) for ticker in worker.tickers]
 
-    assert [ticker.name for ticker in worker.tickers] == ["recompute", "calendar"]
-    assert more == [False, False]
+    assert [ticker.name for ticker in worker.tickers] == ["recompute", "recompute apart", "failed sheets", "calendar"]
+    assert more == [False, False, False, False]
     await worker.database.close()

@@ -61,7 +61,8 @@ class World:
         """Score everybody who is marked, now."""
         await self.all_due()
         async with self.database.unit() as unit:
-            await Recompute(unit, self.rubrics).of(await take_marks(unit.connection, EVERYBODY))
+            if marks := await take_marks(unit.connection, EVERYBODY):
+                await Recompute(unit, self.rubrics).of(marks)
 
     async def score(self, *facts: Said) -> StoredSheet:
         """What October is worth once these facts are known."""
@@ -79,7 +80,9 @@ class World:
     async def from_nothing(self, officers: Iterable[UUID] = (OFFICER,)) -> dict[Key, str]:
         """Digests of what the ledger alone gives, nothing stored looked at."""
         async with self.database.unit() as unit:
-            computed = await Recompute(unit, self.rubrics).computed([Mark(officer, *ALWAYS) for officer in officers])
+            computed = (
+                await Recompute(unit, self.rubrics).computed([Mark(officer, *ALWAYS) for officer in officers])
+            ).sheets
         return {key: sheet.digest for key, sheet in computed.items()}
 
     async def digests(self) -> dict[Key, str]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scoring.repository.sheets import touching
 from services.scoring.rules import Period
-from services.scoring.tables import dirty_mark, metadata, sheet
+from services.scoring.tables import dirty_mark, metadata, sheet, sheet_failure
 from shared.security.jurisdiction import within
 
 division = metadata.tables["known_division"]
@@ -74,15 +74,27 @@ async def officers_ranked(connection: AsyncConnection, ask: Question) -> int:
 
 async def pending(connection: AsyncConnection, ask: Question) -> int:
     """How many officers posted in the division are still to be scored anew."""
-    his = assignment.c.officer_id == dirty_mark.c.officer_id
+    posted = _posted(dirty_mark.c.officer_id, ask)
+    return int(await connection.scalar(select(func.count(dirty_mark.c.officer_id.distinct())).where(posted)) or 0)
+
+
+async def failed(connection: AsyncConnection, ask: Question) -> int:
+    """How many officers posted in the division have a sheet of this period that cannot be computed."""
+    failure = sheet_failure.c
+    query = select(func.count(failure.officer_id.distinct())).where(
+        failure.scheme.in_((ask.scheme, "")), failure.since <= ask.period.last, failure.until >= ask.period.first
+    )
+    return int(await connection.scalar(query.where(_posted(failure.officer_id, ask))) or 0)
+
+
+def _posted(officer_id: ColumnElement[Any], ask: Question) -> ColumnElement[bool]:
+    his = assignment.c.officer_id == officer_id
     held = assignment.join(
         area, and_(assignment.c.where_type == "area", assignment.c.where_id == cast(area.c.area_id, Text))
     )
     village = func.unnest(area.c.villages).column_valued("village", joins_implicitly=True)
     in_village = exists().where(his, assignment.c.where_type == "village", _inside(assignment.c.where_id, ask))
-    in_area = exists(select(village).select_from(held).where(his, _inside(village, ask)))
-    query = select(func.count(dirty_mark.c.officer_id.distinct())).where(or_(in_village, in_area))
-    return int(await connection.scalar(query) or 0)
+    return or_(in_village, exists(select(village).select_from(held).where(his, _inside(village, ask))))
 
 
 async def vacancies(connection: AsyncConnection, ask: Question) -> list[tuple[str, str]]:
@@ -121,7 +133,12 @@ def _board(ask: Question) -> Subquery:
             func.rank().over(order_by=sheet.c.total.desc()).label("rank"),
             *(sheet.c.total, sheet.c.grade, sheet.c.vetoes, sheet.c.villages),
         )
-        .where(sheet.c.scheme == ask.scheme, sheet.c.period_from == ask.period.first, sheet.c.total.is_not(None))
+        .where(
+            sheet.c.scheme == ask.scheme,
+            sheet.c.period_from == ask.period.first,
+            sheet.c.total.is_not(None),
+            ~sheet.c.shadow,
+        )
         .where(touching(ask.division), touching(ask.jurisdiction))
         .subquery("board")
     )

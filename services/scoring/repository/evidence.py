@@ -22,11 +22,6 @@ _POSTINGS = text(
     ORDER BY a.officer_id, v.village, first
     """
 )
-_BINDINGS = text(
-    """
-    SELECT jurisdiction, scheme, posts, valid_from AS first, valid_until AS last FROM known_binding ORDER BY binding_id
-    """
-)
 _ENTRY = """
     e.entry_id, e.source, e.officer_id, e.village, e.day, e.until, e.matter_id,
     CAST(e.recorded AS text) AS recorded, CAST(e.judged AS text) AS judged, CAST(e.closed AS text) AS closed
@@ -85,27 +80,10 @@ class Posting:
     last: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A jurisdiction, the scheme it scores by, the posts that are scored, from the first to the last day."""
-
-    jurisdiction: str
-    scheme: str
-    posts: tuple[str, ...]
-    first: date
-    last: date | None
-
-
 async def postings(connection: AsyncConnection, officers: Collection[UUID]) -> list[Posting]:
     """Every village these officers were ever posted to; a posting and its area that never met give none."""
     rows = await connection.execute(_POSTINGS, {"officers": list(officers)})
     return [Posting(*row) for row in rows if row.last is None or row.first <= row.last]
-
-
-async def bindings(connection: AsyncConnection) -> list[Binding]:
-    """All bindings, past ones too."""
-    rows = await connection.execute(_BINDINGS)
-    return [Binding(row.jurisdiction, row.scheme, tuple(row.posts), row.first, row.last) for row in rows]
 
 
 async def entries_of_officers(

@@ -76,7 +76,11 @@ _TAKE = text(
         SELECT sum(facts) FILTER (WHERE marked_at > clock_timestamp() - interval '500 milliseconds') > :many AS busy
         FROM dirty_mark
     ), due AS (
-        SELECT officer_id FROM dirty_mark GROUP BY officer_id
+        SELECT officer_id FROM dirty_mark m
+        WHERE officer_id <> ALL(CAST(:without AS uuid[])) AND NOT EXISTS (
+            SELECT FROM sheet_failure f
+            WHERE f.officer_id = m.officer_id AND f.scheme = '' AND f.next_try > clock_timestamp())
+        GROUP BY officer_id
         HAVING min(marked_at) < clock_timestamp() - interval '2 seconds'
             OR (max(marked_at) < clock_timestamp() - interval '10 milliseconds'
                 AND (SELECT busy FROM recent) IS NOT TRUE)
@@ -92,6 +96,34 @@ _TAKE = text(
     SELECT officer_id, min(since) AS since, max(until) AS until FROM taken GROUP BY officer_id
     """
 )
+# Officers with very many entries: seconds of work each time, so theirs is done apart, when it has waited a while.
+_TAKE_ONE_OF = text(
+    """
+    WITH due AS (
+        SELECT officer_id FROM dirty_mark m
+        WHERE officer_id = ANY(CAST(:these AS uuid[])) AND NOT EXISTS (
+            SELECT FROM sheet_failure f
+            WHERE f.officer_id = m.officer_id AND f.scheme = '' AND f.next_try > clock_timestamp())
+        GROUP BY officer_id HAVING min(marked_at) < clock_timestamp() - interval '5 seconds'
+        ORDER BY min(marked_at) LIMIT 1
+    ), mine AS (
+        SELECT officer_id FROM due
+        WHERE pg_try_advisory_xact_lock(hashtext('scoring.recompute'), hashtext(CAST(officer_id AS text)))
+    ), taken AS (
+        DELETE FROM dirty_mark USING mine WHERE dirty_mark.officer_id = mine.officer_id
+        RETURNING dirty_mark.officer_id, since, until
+    )
+    SELECT officer_id, min(since) AS since, max(until) AS until FROM taken GROUP BY officer_id
+    """
+)
+_AGAIN = text(
+    """
+    INSERT INTO dirty_mark (officer_id, since, until, facts, marked_at)
+    SELECT officer_id, since, until, 0, clock_timestamp() - interval '20 milliseconds'
+    FROM unnest(CAST(:officers AS uuid[]), CAST(:firsts AS date[]), CAST(:lasts AS date[]))
+        AS m(officer_id, since, until)
+    """
+)
 MANY, FEW = 300, 2
 
 
@@ -104,10 +136,29 @@ class Mark:
     until: date
 
 
-async def take_marks(connection: AsyncConnection, most: int) -> list[Mark]:
-    """Take the marks that are due, one for each officer; nobody else gets one of his before the transaction ends."""
-    rows = await connection.execute(_TAKE, {"most": most, "few": FEW, "many": MANY})
+async def take_marks(connection: AsyncConnection, most: int, without: Collection[UUID] = ()) -> list[Mark]:
+    """Take the marks that are due, one for each officer; nobody else gets one of his before the transaction ends.
+
+    Officers whose last try failed as a whole wait for their next one.
+    """
+    asked = {"most": most, "few": min(FEW, most), "many": MANY, "without": list(without)}
+    return [Mark(row.officer_id, row.since, row.until) for row in await connection.execute(_TAKE, asked)]
+
+
+async def take_one_of(connection: AsyncConnection, officers: Collection[UUID]) -> list[Mark]:
+    """Take the marks of one of these officers, if any have waited for five seconds."""
+    rows = await connection.execute(_TAKE_ONE_OF, {"these": list(officers)})
     return [Mark(row.officer_id, row.since, row.until) for row in rows]
+
+
+async def mark_again(connection: AsyncConnection, marks: Collection[Mark]) -> None:
+    """Leave for the next transaction what is too much for this one."""
+    columns = {
+        "officers": [mark.officer_id for mark in marks],
+        "firsts": [mark.since for mark in marks],
+        "lasts": [mark.until for mark in marks],
+    }
+    await connection.execute(_AGAIN, columns)
 
 
 async def hold_assignments(connection: AsyncConnection) -> None:
@@ -156,6 +207,13 @@ async def see_versions(connection: AsyncConnection, versions: Mapping[str, str])
     """Keep which version of each scheme is in use; returns the schemes that were last seen in another one."""
     values = {"schemes": list(versions.keys()), "versions": list(versions.values())}
     return set((await connection.scalars(_SEE, values)).all())
+
+
+async def seen_versions(connection: AsyncConnection) -> dict[str, str]:
+    """The versions in use, by scheme: the last ones told."""
+    return {
+        row.scheme: row.version for row in await connection.execute(text("SELECT scheme, version FROM seen_version"))
+    }
 
 
 async def officers_of_assignments(connection: AsyncConnection, assignments: Collection[str]) -> set[UUID]:

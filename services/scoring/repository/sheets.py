@@ -37,6 +37,7 @@ class StoredSheet:
     vetoes: tuple[str, ...]
     digest: str
     content: dict[str, Any]
+    shadow: bool
     computed_at: datetime
 
     @property
@@ -48,26 +49,27 @@ class StoredSheet:
 _SHEET = [cast(c, Text).label(c.name) if c.name == "content" else c for c in sheet.c]
 _COLUMNS = """
     sheet_id, officer_id, scheme, period_from, period_to, scheme_version, revision, villages, total, grade, vetoes,
-    digest, CAST(content AS text) AS content, computed_at
+    digest, CAST(content AS text) AS content, shadow, computed_at
 """
 _OF_OFFICERS = text(f"SELECT {_COLUMNS} FROM sheet WHERE officer_id = ANY(CAST(:officers AS uuid[]))")  # noqa: S608
 # Arrays of arrays must be rectangular, so the lists travel as text.
 _SAVE = text(
     """
     INSERT INTO sheet (sheet_id, officer_id, scheme, period_from, period_to, scheme_version, revision, villages, total,
-                       grade, vetoes, digest, content, computed_at)
+                       grade, vetoes, digest, content, shadow, computed_at)
     SELECT sheet_id, officer_id, scheme, period_from, period_to, scheme_version, revision,
-           string_to_array(villages, ','), total, grade, string_to_array(vetoes, ','), digest, content, :now
+           string_to_array(villages, ','), total, grade, string_to_array(vetoes, ','), digest, content, shadow, :now
     FROM unnest(CAST(:sheet_id AS uuid[]), CAST(:officer_id AS uuid[]), CAST(:scheme AS text[]),
                 CAST(:period_from AS date[]), CAST(:period_to AS date[]), CAST(:scheme_version AS text[]),
                 CAST(:revision AS int[]), CAST(:villages AS text[]), CAST(:total AS numeric[]), CAST(:grade AS text[]),
-                CAST(:vetoes AS text[]), CAST(:digest AS text[]), CAST(:content AS json[]))
+                CAST(:vetoes AS text[]), CAST(:digest AS text[]), CAST(:content AS json[]), CAST(:shadow AS boolean[]))
          AS s(sheet_id, officer_id, scheme, period_from, period_to, scheme_version, revision, villages, total, grade,
-              vetoes, digest, content)
+              vetoes, digest, content, shadow)
     ON CONFLICT (officer_id, scheme, period_from) DO UPDATE
         SET period_to = excluded.period_to, scheme_version = excluded.scheme_version, revision = excluded.revision,
             villages = excluded.villages, total = excluded.total, grade = excluded.grade, vetoes = excluded.vetoes,
-            digest = excluded.digest, content = excluded.content, computed_at = excluded.computed_at
+            digest = excluded.digest, content = excluded.content, shadow = excluded.shadow,
+            computed_at = excluded.computed_at
     """
 )
 _PLAIN = (
@@ -80,6 +82,7 @@ _PLAIN = (
     "revision",
     "total",
     "grade",
+    "shadow",
 )
 
 
@@ -92,7 +95,10 @@ async def sheets_of(connection: AsyncConnection, officers: Collection[UUID]) -> 
 async def sheet_of_day(
     connection: AsyncConnection, officer_id: UUID, day: date, scheme: str | None, division: str
 ) -> StoredSheet | None:
-    """The officer's sheet whose period holds this day, if he has a village in the division; first scheme by name."""
+    """The officer's sheet whose period holds this day, if he has a village in the division; first scheme by name.
+
+    A shadow's only when its scheme is asked for.
+    """
     query = (
         select(*_SHEET)
         .where(sheet.c.officer_id == officer_id, sheet.c.total.is_not(None))
@@ -100,8 +106,7 @@ async def sheet_of_day(
         .order_by(sheet.c.scheme)
         .limit(1)
     )
-    if scheme:
-        query = query.where(sheet.c.scheme == scheme)
+    query = query.where(sheet.c.scheme == scheme if scheme else ~sheet.c.shadow)
     row = (await connection.execute(query)).first()
     return _stored(row) if row else None
 

@@ -64,6 +64,7 @@ class Boards:
             "period": {"first": ask.period.first, "last": ask.period.last},
             "officers": await boards.officers_ranked(self._connection, ask),
             "pending": await boards.pending(self._connection, ask),
+            "failed": await boards.failed(self._connection, ask),
             "withheld": [open_point(point) for point in scheme.plan.open],
         }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,6 +19,15 @@ from shared.contracts.scoring import SheetUpdatedV1
 from shared.schemes import OpenPoint
 
 Content = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """A fact that came to count in a line, or (with the reason) ceased to."""
+
+    item: str
+    id: str
+    why: str | None
+
 
 NOT_APPRAISED: Content = {"full": "0", "withheld": [], "warnings": [], "lines": []}
 TAKEN_OFF = "C-45"
@@ -70,9 +81,54 @@ def digest_of(scheme_version: str, period: Period, villages: Sequence[str], cont
     return sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def updated(sheet: StoredSheet, before: StoredSheet | None) -> SheetUpdatedV1:
-    """The fact of a changed sheet; each line tells which facts came to count, or ceased to, since the last revision."""
-    old = {line["item"]: line for line in before.content["lines"]} if before else {}
+MOST_CHANGES = 500
+"""What one fact tells: some 50 KB, whatever an officer's month holds. The rest follows in the next revisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A sheet that came out differently, and how it was before."""
+
+    computed: StoredSheet
+    before: StoredSheet | None
+
+    @property
+    def sheet(self) -> StoredSheet:
+        """The sheet as it is stored, with the number of the last fact that tells of it."""
+        before = self.before.revision if self.before else 0
+        return replace(self.computed, revision=before + len(self._parts))
+
+    def facts(self, now: datetime) -> list[Fact[SheetUpdatedV1]]:
+        """The facts to publish, each with the whole result and a part of the changes; none of a shadow's sheet."""
+        if self.computed.shadow:
+            return []
+        first = (self.before.revision if self.before else 0) + 1
+        return [self._fact(number, part, now) for number, part in enumerate(self._parts, first)]
+
+    @property
+    def _parts(self) -> list[list[Change]]:
+        told = list(self._changes())
+        return [told[start : start + MOST_CHANGES] for start in range(0, max(len(told), 1), MOST_CHANGES)]
+
+    def _changes(self) -> Iterator[Change]:
+        """Which facts came to count, or ceased to, since the last revision, line by line."""
+        old = {line["item"]: line for line in self.before.content["lines"]} if self.before else {}
+        for line in self.computed.content["lines"]:
+            yield from _changes(line, old.get(line["item"], {}))
+
+    def _fact(self, number: int, part: Sequence[Change], now: datetime) -> Fact[SheetUpdatedV1]:
+        """The envelope: the result names scheme and version, and belongs to the division of the officer's villages."""
+        return Fact.of(
+            _updated(self.computed, number, part),
+            time=now,
+            actor="scoring",
+            jurisdiction=common_division(self.computed.villages),
+            scheme=self.computed.scheme,
+            scheme_version=self.computed.scheme_version,
+        )
+
+
+def _updated(sheet: StoredSheet, revision: int, part: Sequence[Change]) -> SheetUpdatedV1:
     rules = [point["rule"] for point in sheet.content["withheld"]]
     # Validated once, as a whole: a part for each of some hundred facts would cost more than computing the sheet.
     return SheetUpdatedV1.model_validate(
@@ -81,26 +137,14 @@ def updated(sheet: StoredSheet, before: StoredSheet | None) -> SheetUpdatedV1:
             "who": {"type": "officer", "id": str(sheet.officer_id)},
             "period": {"from": sheet.period_from, "to": sheet.period_to},
             "scheme_version": sheet.scheme_version,
-            "revision": sheet.revision,
+            "revision": revision,
             "total": sheet.total or 0,
             "state": "provisional",
             "grade": sheet.grade,
             "withheld": (TAKEN_OFF,) if sheet.total is None else tuple(dict.fromkeys(rules)),
             "vetoes": sheet.vetoes,
-            "lines": [_changes(line, old.get(line["item"], {})) for line in sheet.content["lines"]],
+            "lines": [_told(line, part) for line in sheet.content["lines"]],
         }
-    )
-
-
-def fact_of(sheet: StoredSheet, before: StoredSheet | None, now: Any) -> Fact[SheetUpdatedV1]:
-    """The envelope: the result names scheme and version, and belongs to the division of the officer's villages."""
-    return Fact.of(
-        updated(sheet, before),
-        time=now,
-        actor="scoring",
-        jurisdiction=common_division(sheet.villages),
-        scheme=sheet.scheme,
-        scheme_version=sheet.scheme_version,
     )
 
 
@@ -111,15 +155,23 @@ def common_division(villages: Sequence[str]) -> str:
     return next(fitting, first[:2])
 
 
-def _changes(line: Content, old: Mapping[str, Any]) -> Content:
-    counted_before = {counted[0] for counted in old.get("counted", ())}
-    refused_before = {tuple(refused) for refused in old.get("not_counted", ())}
+def _told(line: Content, part: Sequence[Change]) -> Content:
+    own = [change for change in part if change.item == line["item"]]
     return {
         "item": line["item"],
         "points": line["points"],
         "cap_used": line["cap_used"],
-        "counted": [id_ for id_, _, _ in line["counted"] if id_ not in counted_before],
-        "not_counted": [
-            {"id": id_, "why": why} for id_, why in line["not_counted"] if (id_, why) not in refused_before
-        ],
+        "counted": [change.id for change in own if change.why is None],
+        "not_counted": [{"id": change.id, "why": change.why} for change in own if change.why is not None],
     }
+
+
+def _changes(line: Content, old: Mapping[str, Any]) -> Iterator[Change]:
+    counted_before = {counted[0] for counted in old.get("counted", ())}
+    refused_before = {tuple(refused) for refused in old.get("not_counted", ())}
+    for id_, _, _ in line["counted"]:
+        if id_ not in counted_before:
+            yield Change(line["item"], id_, None)
+    for id_, why in line["not_counted"]:
+        if (id_, why) not in refused_before:
+            yield Change(line["item"], id_, why)

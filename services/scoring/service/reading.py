@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.scoring.errors import MeasurePeriodUndecided, SchemeUnusable, SheetNotFound
+from services.scoring.errors import MeasurePeriodUndecided, SchemeUnusable, SheetFailed, SheetNotFound
 from services.scoring.repository import evidence
 from services.scoring.repository.boards import officer_name
+from services.scoring.repository.failures import failure_of
 from services.scoring.repository.sheets import StoredSheet, sheet_of_day
 from services.scoring.rules import reason
 from services.scoring.rules.sentences import written
@@ -17,6 +19,7 @@ from services.scoring.service.contents import Content, open_point
 from services.scoring.service.entries import facts_behind
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
+from shared.reference.bindings import known_bindings
 from shared.reference.queries import own_work
 
 
@@ -43,6 +46,7 @@ class Sheets:
         sheet = await sheet_of_day(self._connection, officer_id, day, scheme, jurisdiction)
         if sheet is None:
             await self._refuse_unscored(officer_id, jurisdiction)
+            await self._refuse_failed(officer_id, scheme, day, jurisdiction)
             raise SheetNotFound("请检查人员、考核期和方案;考核期开始后才有评分表")
         return sheet
 
@@ -50,7 +54,7 @@ class Sheets:
         """When he is bound to a scheme that is broken or whose measure period is open, say so instead of 404."""
         postings = await evidence.postings(self._connection, [officer_id])
         mine = [posting for posting in postings if posting.village.startswith(jurisdiction)]
-        for binding in await evidence.bindings(self._connection):
+        for binding in await known_bindings(self._connection):
             scheme = self._rubrics.find(binding.scheme)
             if not any(p.post in binding.posts and p.village.startswith(binding.jurisdiction) for p in mine):
                 continue
@@ -58,6 +62,13 @@ class Sheets:
                 raise SchemeUnusable
             if scheme and not scheme.measured:
                 raise unmeasured(scheme)
+
+    async def _refuse_failed(self, officer_id: UUID, scheme: str | None, day: date, jurisdiction: str) -> None:
+        """When the only reason is that it could not be computed, say so instead of 404, within the jurisdiction."""
+        failed = await failure_of(self._connection, officer_id, scheme, day)
+        postings = await evidence.postings(self._connection, [officer_id]) if failed else []
+        if failed and any(posting.village.startswith(jurisdiction) for posting in postings):
+            raise SheetFailed(failed.reason, failed.next_try)
 
     async def _head(self, sheet: StoredSheet) -> dict[str, Any]:
         content = sheet.content
@@ -74,7 +85,14 @@ class Sheets:
             "withheld": content["withheld"],
             "vetoes": list(sheet.vetoes),
             "warnings": content["warnings"],
+            "state": "shadow" if sheet.shadow else "provisional",
+            "failed": await self._failed(sheet),
         }
+
+    async def _failed(self, sheet: StoredSheet) -> Content | None:
+        """Why the sheet is older than what is known, when it could not be computed anew."""
+        found = await failure_of(self._connection, sheet.officer_id, sheet.scheme, sheet.period_from)
+        return asdict(found) if found else None
 
     def _title(self, scheme_id: str) -> str:
         scheme = self._rubrics.find(scheme_id)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID, uuid5
 
+import structlog
+
 from services.scoring.repository import evidence as reading
-from services.scoring.repository.evidence import Binding, Posting
-from services.scoring.repository.marks import Mark, opened_months, take_marks
+from services.scoring.repository.evidence import Posting
+from services.scoring.repository.failures import Failure, forget_failures, keep_failures
+from services.scoring.repository.marks import Mark, mark_again, opened_months
 from services.scoring.repository.sheets import Key, StoredSheet, save_sheets, sheets_of
 from services.scoring.rules import Context, Entry, Period, Stay, evaluate
-from services.scoring.service.contents import NOT_APPRAISED, TAKEN_OFF, content_of, digest_of, fact_of
+from services.scoring.service.contents import NOT_APPRAISED, TAKEN_OFF, Revision, content_of, digest_of
 from services.scoring.service.entries import (
     CONNECTED,
     OwnWork,
@@ -24,10 +28,16 @@ from services.scoring.service.entries import (
 )
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
+from shared.reference.bindings import Binding, Use, known_bindings, schemes_at
 from shared.turns import in_turns
 
-MOST_AT_ONCE = 25
-"""Officers in one transaction; the consumer beside it goes first after each."""
+ONE_DAY = timedelta(days=1)
+MOST_SHEETS = 50
+"""Sheets in one transaction; what is marked beyond them is left for the next one."""
+MANY_ENTRIES = 3_000
+"""A sheet of more takes a good part of a second: computed beside the loop, and its officer apart from the others."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class Job:
 
     officer_id: UUID
     scheme: Scheme
+    use: Use
     period: Period
     evidence_from: date
     stays: tuple[Stay, ...]
@@ -82,52 +93,109 @@ class Ledger:
         ]
 
 
+@dataclass
+class Result:
+    """What came of some marks: sheets, those that could not be computed, and what is left for the next time."""
+
+    sheets: dict[Key, StoredSheet] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    later: list[Job] = field(default_factory=list)
+
+    def asked_for(self, sheet: StoredSheet) -> bool:
+        """Whether the sheet is somebody's still: computed now, computed later, or failed."""
+        failed = ((f.officer_id, f.scheme) for f in self.failures)
+        waiting = (job.key for job in self.later)
+        return sheet.key in self.sheets or sheet.key in set(waiting) or (sheet.officer_id, sheet.scheme) in set(failed)
+
+
 class Recompute:
-    """Takes marks, computes, stores, publishes, all in the caller's transaction."""
+    """Computes marked sheets, stores and publishes them, all in the caller's transaction."""
 
     def __init__(self, unit: Unit, rubrics: Rubrics) -> None:
         self._unit = unit
         self._connection = unit.connection
         self._rubrics = rubrics
+        self.heavy: set[UUID] = set()
 
-    async def due(self) -> bool:
-        """Score those whose marks are due; True when more may be waiting."""
-        marks = await take_marks(self._connection, MOST_AT_ONCE)
-        if marks:
-            await self.of(marks)
-        return len(marks) == MOST_AT_ONCE
+    async def of(self, marks: Sequence[Mark]) -> bool:
+        """Score the marked days; True when some are left for the next time.
 
-    async def of(self, marks: Sequence[Mark]) -> None:
-        """Score the marked days. The ledger is read after the marks were taken: a fact since then marks again."""
+        The ledger is read after the marks were taken: a fact since then marks again.
+        """
         now = self._unit.now
-        computed = await self.computed(marks)
+        result = await self.computed(marks)
+        await self._keep(marks, result)
         stored = await sheets_of(self._connection, {mark.officer_id for mark in marks})
-        found = [*computed.values(), *self._taken_off(stored.values(), computed.keys(), marks)]
+        found = [*result.sheets.values(), *self._taken_off(stored.values(), result, marks)]
         changed = [(sheet, stored.get(sheet.key)) for sheet in found if _differs(sheet, stored.get(sheet.key))]
         if changed:
-            revised = [(replace(sheet, revision=old.revision + 1) if old else sheet, old) for sheet, old in changed]
-            await save_sheets(self._connection, [sheet for sheet, _ in revised], now)
-            self._unit.outbox.add(*(fact_of(sheet, old, now) for sheet, old in revised))
+            revised = [Revision(sheet, old) for sheet, old in changed]
+            await save_sheets(self._connection, [revision.sheet for revision in revised], now)
+            self._unit.outbox.add(*(fact for revision in revised for fact in revision.facts(now)))
+        return bool(result.later)
 
-    async def computed(self, marks: Sequence[Mark]) -> dict[Key, StoredSheet]:
+    async def computed(self, marks: Sequence[Mark]) -> Result:
         """The marked sheets as the ledger gives them now, with nothing stored looked at."""
         officers = {mark.officer_id for mark in marks}
         postings: dict[UUID, list[Posting]] = defaultdict(list)
         for posting in await reading.postings(self._connection, officers):
             postings[posting.officer_id].append(posting)
-        schemes = self._schemes(await reading.bindings(self._connection))
+        bindings = await known_bindings(self._connection)
         months = await opened_months(self._connection)
-        jobs = [job for mark in marks for job in _jobs(mark, postings[mark.officer_id], schemes, months)]
+        result = Result()
+        jobs = [job for mark in marks for job in self._jobs(mark, postings[mark.officer_id], bindings, months, result)]
+        # Of what governs and what is its shadow under one name the first counts.
+        jobs = sorted({job.key: job for job in reversed(jobs)}.values(), key=lambda job: job.period.first)
+        jobs, result.later = jobs[:MOST_SHEETS], jobs[MOST_SHEETS:]
         ledger = await self._ledger(jobs, postings)
-        return {job.key: self._sheet(job, ledger) async for job in in_turns(jobs, 1)}
+        async for job in in_turns(jobs, 1):
+            await self._compute(job, ledger, result)
+        return result
 
-    def _schemes(self, bindings: Iterable[Binding]) -> list[tuple[Scheme, list[Binding]]]:
-        bound: dict[str, list[Binding]] = defaultdict(list)
-        for binding in bindings:
-            bound[binding.scheme].append(binding)
-        loaded = ((self._rubrics.find(scheme), its) for scheme, its in sorted(bound.items()))
+    def _jobs(
+        self,
+        mark: Mark,
+        postings: Sequence[Posting],
+        bindings: Sequence[Binding],
+        months: Sequence[date],
+        result: Result,
+    ) -> Iterator[Job]:
+        """The sheets a mark asks for; a scheme that cannot even say its periods fails alone."""
+        for scheme, use in self._schemes(bindings):
+            try:
+                yield from _jobs(mark, tuple(_stays(postings, bindings, scheme, use)), scheme, use, months)
+            except Exception as error:
+                result.failures.append(_failure(mark.officer_id, scheme, mark.since, mark.until, error))
+
+    async def _compute(self, job: Job, ledger: Ledger, result: Result) -> None:
+        """One sheet; whatever goes wrong with it is its own."""
+        try:
+            entries = ledger.of(job)
+            if len(entries) > MANY_ENTRIES:
+                self.heavy.add(job.officer_id)
+                sheet = await asyncio.to_thread(self._sheet, job, entries, ledger)
+            else:
+                sheet = self._sheet(job, entries, ledger)
+            result.sheets[job.key] = sheet
+        except Exception as error:
+            period = job.period
+            result.failures.append(_failure(job.officer_id, job.scheme, period.first, period.last, error))
+
+    async def _keep(self, marks: Sequence[Mark], result: Result) -> None:
+        """What failed, what is mended, what is left."""
+        officers = {mark.officer_id for mark in marks}
+        since, until = min(mark.since for mark in marks), max(mark.until for mark in marks)
+        await forget_failures(self._connection, officers, since, until, result.failures)
+        if result.failures:
+            await keep_failures(self._connection, result.failures)
+        if result.later:
+            await mark_again(self._connection, _left(result.later))
+
+    def _schemes(self, bindings: Iterable[Binding]) -> list[tuple[Scheme, Use]]:
+        bound = sorted({(binding.scheme, binding.use) for binding in bindings})
+        loaded = ((self._rubrics.find(scheme), use) for scheme, use in bound)
         # C-08: while nobody decided which days a sheet covers there are no sheets.
-        return [(scheme, its) for scheme, its in loaded if scheme and scheme.measured]
+        return [(scheme, use) for scheme, use in loaded if scheme and scheme.measured]
 
     async def _ledger(self, jobs: Sequence[Job], postings: dict[UUID, list[Posting]]) -> Ledger:
         ledger = Ledger()
@@ -147,10 +215,10 @@ class Recompute:
                 ledger.of_matter[row.matter_id].append(entry)
         return ledger
 
-    def _sheet(self, job: Job, ledger: Ledger) -> StoredSheet:
+    def _sheet(self, job: Job, entries: Sequence[Entry], ledger: Ledger) -> StoredSheet:
         scheme, period = job.scheme, job.period
         context = Context(job.officer_id, period, job.stays, CONNECTED)
-        result = evaluate(scheme.plan, ledger.of(job), context, ledger.matters_of(job))
+        result = evaluate(scheme.plan, entries, context, ledger.matters_of(job))
         content = content_of(result, scheme)
         villages = tuple(dict.fromkeys(stay.village for stay in job.stays if _meets(stay.first, stay.last, period)))
         return StoredSheet(
@@ -167,47 +235,63 @@ class Recompute:
             vetoes=result.vetoes,
             digest=digest_of(scheme.version, period, villages, content),
             content=content,
+            shadow=job.use == "shadow",
             computed_at=self._unit.now,
         )
 
-    def _taken_off(
-        self, stored: Iterable[StoredSheet], computed: Iterable[Key], marks: Iterable[Mark]
-    ) -> Iterator[StoredSheet]:
+    def _taken_off(self, stored: Iterable[StoredSheet], result: Result, marks: Iterable[Mark]) -> Iterator[StoredSheet]:
         """Sheets of the marked days that nothing asks for any more: the officer is not among those appraised (C-45)."""
-        keys, marked = set(computed), {mark.officer_id: mark for mark in marks}
+        marked = {mark.officer_id: mark for mark in marks}
         for sheet in stored:
             mark = marked[sheet.officer_id]
             touched = sheet.period_to >= mark.since and sheet.period_from <= mark.until
-            if touched and sheet.key not in keys and not self._rubrics.is_broken(sheet.scheme):
+            if touched and not result.asked_for(sheet) and not self._rubrics.is_broken(sheet.scheme):
                 yield replace(sheet, total=None, grade=None, vetoes=(), digest=TAKEN_OFF, content=NOT_APPRAISED)
 
 
-def _jobs(
-    mark: Mark, postings: Sequence[Posting], schemes: Iterable[tuple[Scheme, list[Binding]]], months: Sequence[date]
-) -> Iterator[Job]:
-    for scheme, bindings in schemes:
-        for period, first in scheme.periods(months):
-            if period.last < mark.since or first > mark.until:
-                continue
-            stays = tuple(_stays(postings, bindings, scheme))
-            if any(_meets(stay.first, stay.last, period) for stay in stays):
-                yield Job(mark.officer_id, scheme, period, first, stays)
+def _jobs(mark: Mark, stays: tuple[Stay, ...], scheme: Scheme, use: Use, months: Sequence[date]) -> Iterator[Job]:
+    for period, first in scheme.periods(months):
+        if period.last < mark.since or first > mark.until:
+            continue
+        if any(_meets(stay.first, stay.last, period) for stay in stays):
+            yield Job(mark.officer_id, scheme, use, period, first, stays)
 
 
-def _stays(postings: Iterable[Posting], bindings: Sequence[Binding], scheme: Scheme) -> Iterator[Stay]:
-    """The villages he is appraised for (C-45), on the days on which the post is bound to the scheme (C-01).
+def _failure(officer: UUID, scheme: Scheme, since: date, until: date, error: Exception) -> Failure:
+    """The kind of error and no more: its text may quote what somebody entered."""
+    log.error("sheet.failed", scheme=scheme.id, error=type(error).__name__, exc_info=error)
+    return Failure(officer, scheme.id, since, until, type(error).__name__)
+
+
+def _left(later: Iterable[Job]) -> list[Mark]:
+    """Marks for sheets that were too many: of each officer from the first to the last of them."""
+    his: dict[UUID, list[date]] = defaultdict(list)
+    for job in later:
+        his[job.officer_id].append(job.period.last)
+    return [Mark(officer, min(lasts), max(lasts)) for officer, lasts in his.items()]
+
+
+def _stays(postings: Iterable[Posting], bindings: Sequence[Binding], scheme: Scheme, use: Use) -> Iterator[Stay]:
+    """The villages he is appraised for (C-45), on the days on which the scheme applies to the post there (C-01).
 
     A backup's work counts, the quota stays with the owner (C-39).
     """
     for posting in postings:
         if posting.role == "backup" or not scheme.appraises(posting.post):
             continue
-        for binding in bindings:
-            bound = posting.post in binding.posts and posting.village.startswith(binding.jurisdiction)
-            first = max(posting.first, binding.first)
-            last = min(posting.last or date.max, binding.last or date.max)
-            if bound and first <= last:
+        for first, last in _stretches(posting, bindings):
+            applying = schemes_at(bindings, posting.village, first, posting.post, use)
+            if any(binding.scheme == scheme.id for binding in applying):
                 yield Stay(posting.village, first, last)
+
+
+def _stretches(posting: Posting, bindings: Iterable[Binding]) -> Iterator[tuple[date, date]]:
+    """The days of a posting, cut wherever a binding of its place and post begins or ends."""
+    concerned = [b for b in bindings if posting.village.startswith(b.jurisdiction) and posting.post in b.posts]
+    begins = {b.first for b in concerned} | {b.last + ONE_DAY for b in concerned if b.last and b.last < date.max}
+    until = posting.last or date.max
+    cuts = sorted({posting.first, *(day for day in begins if posting.first < day <= until)})
+    yield from zip(cuts, [*(cut - ONE_DAY for cut in cuts[1:]), until], strict=True)
 
 
 def _meets(first: date, last: date | None, period: Period) -> bool:

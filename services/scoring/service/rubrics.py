@@ -42,11 +42,16 @@ class Scheme:
 
 
 class Rubrics:
-    """Finds the rubric of a scheme. Nothing is scored by one that is broken; the others go on."""
+    """Finds the rubric of a scheme. Nothing is scored by one that is broken; the others go on.
+
+    `told` are the versions this process has said it uses; `outdated` when another one has said others since.
+    """
 
     def __init__(self, override_dir: Path | None) -> None:
         self._override_dir = override_dir
         self._loaded: dict[str, Scheme | SchemeError | None] = {}
+        self.told: dict[str, str] = {}
+        self.outdated = False
 
     def find(self, scheme_id: str) -> Scheme | None:
         """The scheme's rubric; None when it is unknown here, scores nothing, or is broken."""
@@ -56,6 +61,11 @@ class Rubrics:
     def is_broken(self, scheme_id: str) -> bool:
         """Whether its files have faults: what was computed before stays as it is until somebody mends them."""
         return isinstance(self._once(scheme_id), SchemeError)
+
+    def versions(self, scheme_ids: Iterable[str]) -> dict[str, str]:
+        """The version of each of these schemes that is known here; "" of one that is broken."""
+        found = {id_: self._once(id_) for id_ in scheme_ids}
+        return {id_: one.version if isinstance(one, Scheme) else "" for id_, one in found.items() if one is not None}
 
     def _once(self, scheme_id: str) -> Scheme | SchemeError | None:
         if scheme_id not in self._loaded:

@@ -1,0 +1,86 @@
+"""When sheets are computed: the ticks of the worker, and what becomes of one that failed."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import structlog
+
+from services.scoring.repository.failures import ALL_SCHEMES, Failure, keep_failures, try_again
+from services.scoring.repository.marks import Mark, take_marks, take_one_of
+from services.scoring.service.recompute import Recompute
+from services.scoring.service.rubrics import Rubrics
+from shared.database.unit import Unit
+from shared.observability.metrics import SHEETS_FAILED
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 25
+"""Officers in one transaction; the consumer beside it goes first after each."""
+
+
+class Recomputing:
+    """Takes marks and has the sheets computed. One officer with very many entries, or one that fails, delays nobody."""
+
+    def __init__(self, rubrics: Rubrics) -> None:
+        self._rubrics = rubrics
+        self._heavy: set[UUID] = set()
+        self._taken: list[Mark] = []
+        self._taken_apart: list[Mark] = []
+        self._alone = 0
+
+    async def tick(self, unit: Unit) -> bool:
+        """Score those whose marks are due; True when more may be waiting. After a failure one officer at a time."""
+        if self._rubrics.outdated:
+            return False
+        self._taken = []
+        most = 1 if self._alone else MOST_AT_ONCE
+        self._taken = await take_marks(unit.connection, most, self._heavy)
+        self._alone = max(0, self._alone - 1)
+        left = await self._score(unit, self._taken)
+        return left or len(self._taken) == most
+
+    async def failed(self, unit: Unit, error: Exception) -> None:
+        """After a tick that failed as a whole: whoever was alone in it is put aside, else each is tried alone."""
+        if len(self._taken) == 1:
+            await _put_aside(unit, self._taken[0], error)
+        elif self._taken:
+            self._alone = len(self._taken)
+        else:
+            raise error
+
+    async def tick_apart(self, unit: Unit) -> bool:
+        """The same for one of those with very many entries."""
+        self._taken_apart = []
+        if self._rubrics.outdated or not self._heavy:
+            return False
+        self._taken_apart = await take_one_of(unit.connection, self._heavy)
+        await self._score(unit, self._taken_apart)
+        return bool(self._taken_apart)
+
+    async def failed_apart(self, unit: Unit, error: Exception) -> None:
+        """He is put aside until his next try."""
+        if not self._taken_apart:
+            raise error
+        await _put_aside(unit, self._taken_apart[0], error)
+
+    async def _score(self, unit: Unit, marks: list[Mark]) -> bool:
+        if not marks:
+            return False
+        recompute = Recompute(unit, self._rubrics)
+        left = await recompute.of(marks)
+        self._heavy = self._heavy - {mark.officer_id for mark in marks} | recompute.heavy
+        return left
+
+
+async def try_failed_again(unit: Unit) -> bool:
+    """Mark the sheets whose next try is due, and tell how many have failed."""
+    SHEETS_FAILED.labels("scoring").set(await try_again(unit.connection))
+    return False
+
+
+async def _put_aside(unit: Unit, mark: Mark, error: Exception) -> None:
+    log.error("officer.failed", error=type(error).__name__, exc_info=error)
+    failure = Failure(mark.officer_id, ALL_SCHEMES, date.min, date.max, type(error).__name__)
+    await keep_failures(unit.connection, [failure])

@@ -1,0 +1,213 @@
+"""A sheet that cannot be computed is kept as failed, shown and tried again, and nobody else's waits for it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from services.scoring.repository.failures import try_again
+from services.scoring.repository.sheets import sheets_of
+from services.scoring.service import recompute
+from services.scoring.service.calendar import keep_up
+from services.scoring.service.recomputing import Recomputing
+from services.scoring.service.rubrics import Rubrics
+from shared.messaging.outbox import MAX_BODY
+from shared.schemes.loader import PRESETS, read_scheme
+from tests.scoring.facts import OFFICER, VILLAGE
+from tests.scoring.world import DEMO_SCHEMES, World
+
+OTHER = UUID(int=77)
+
+
+def _broken(folder: Path, addition: str) -> Rubrics:
+    """The demonstration's rubric with a fault that only evaluating shows."""
+    demo = (DEMO_SCHEMES / "wenquan" / "scoring.yaml").read_text(encoding="utf-8")
+    (folder / "wenquan").mkdir()
+    (folder / "wenquan" / "scoring.yaml").write_text(f"{demo}\n{addition}\n", encoding="utf-8")
+    return Rubrics(folder)
+
+
+TEXT_AS_NUMBER = "facts: {four_prevention: {where: {details.form: {at_least: 1}}}}"
+LECTURE = {"topics": ["four_prevention"], "form": "lecture"}
+
+
+async def _tick(world: World, recomputing: Recomputing) -> None:
+    """As the worker's ticker does it, until nothing is due."""
+    await world.all_due()
+    more = True
+    while more:
+        try:
+            async with world.database.unit() as unit:
+                more = await recomputing.tick(unit)
+        except Exception as error:
+            async with world.database.unit() as unit:
+                await recomputing.failed(unit, error)
+
+
+async def _failures(world: World) -> list[Any]:
+    return await world.rows("SELECT officer_id, scheme, reason, tries FROM sheet_failure ORDER BY officer_id")
+
+
+async def test_a_text_compared_with_a_number_fails_the_sheet_it_meets_and_no_other(
+    world: World, tmp_path: Path
+) -> None:
+    broken = World(world.database, world.facts, _broken(tmp_path, TEXT_AS_NUMBER))
+    await world.hear(world.facts.assignment(OTHER))
+    publicity = world.facts.activity("publicity", LECTURE)
+    await world.hear(publicity, world.facts.verified(publicity))
+
+    await _tick(world, Recomputing(broken.rubrics))
+
+    assert {(row.officer_id, row.scheme, row.reason) for row in await _failures(world)} == {
+        (OFFICER, "wenquan", "TypeError")
+    }
+    assert {officer for officer, _, _ in await world.sheets(OFFICER, OTHER)} == {OTHER}
+
+
+async def test_what_failed_is_tried_again_later_and_later_and_heals_by_itself(world: World, tmp_path: Path) -> None:
+    broken = Recomputing(_broken(tmp_path, TEXT_AS_NUMBER))
+    publicity = world.facts.activity("publicity", LECTURE)
+    await world.hear(publicity, world.facts.verified(publicity))
+    await _tick(world, broken)
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+
+    for tries in (2, 3):
+        await _let_next_try_come(world)
+        await _tick(world, broken)
+        assert [row.tries for row in await _failures(world)] == [tries]
+    [wait] = await world.rows(
+        "SELECT next_try > clock_timestamp() + interval '35 seconds' AS longer FROM sheet_failure"
+    )
+    assert wait.longer
+
+    await _let_next_try_come(world)
+    await _tick(world, Recomputing(world.rubrics))
+    assert await _failures(world) == []
+    assert await world.digests() == await world.from_nothing()
+
+
+async def _let_next_try_come(world: World) -> None:
+    async with world.database.unit() as unit:
+        await unit.connection.execute(text("UPDATE sheet_failure SET next_try = now() - interval '1 second'"))
+        assert await try_again(unit.connection) == 1
+
+
+async def test_whatever_ends_a_whole_batch_puts_aside_the_one_officer_who_causes_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [UUID(int=100 + n) for n in range(4)]
+    await world.hear(*(world.facts.assignment(officer) for officer in others), *world.facts.visits(1))
+    stored = sheets_of
+
+    async def fails_for_one(connection: Any, officers: Any) -> Any:
+        if OFFICER in officers:
+            raise RuntimeError
+        return await stored(connection, officers)
+
+    monkeypatch.setattr(recompute, "sheets_of", fails_for_one)
+    await _tick(world, Recomputing(world.rubrics))
+
+    assert [(row.officer_id, row.scheme) for row in await _failures(world)] == [(OFFICER, "")]
+    assert {officer for officer, _, _ in await world.sheets(OFFICER, *others)} == set(others)
+    assert await world.rows("SELECT DISTINCT officer_id FROM dirty_mark") == [(OFFICER,)]
+
+
+async def test_thousands_of_visits_are_told_in_facts_of_bounded_size(world: World) -> None:
+    visits = [world.facts.visit(f"house-{house}") for house in range(2_500)]
+    await world.hear(*visits)
+    recomputing = Recomputing(world.rubrics)
+    await _tick(world, recomputing)
+
+    rows = await world.rows("SELECT octet_length(body) AS size, body FROM outbox ORDER BY id")
+    assert len(rows) > 4
+    assert max(row.size for row in rows) < MAX_BODY / 2
+    facts = [orjson.loads(row.body) for row in rows]
+    assert [fact["revision"] for fact in facts] == list(range(1, len(facts) + 1))
+    told = {change["id"] for fact in facts for line in fact["lines"] for change in line["not_counted"]}
+    assert told >= {str(visit.data.activity_id) for visit in visits}
+    assert (await world.sheet()).revision == len(facts)
+
+
+async def test_an_officer_with_very_many_entries_is_computed_apart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recompute, "MANY_ENTRIES", 200)
+    recomputing = Recomputing(world.rubrics)
+    await world.hear(*(world.facts.visit(f"house-{house}") for house in range(recompute.MANY_ENTRIES + 1)))
+    await _tick(world, recomputing)
+    await world.hear(*world.facts.visits(1), world.facts.assignment(OTHER))
+    await _tick(world, recomputing)
+    assert await world.rows("SELECT DISTINCT officer_id FROM dirty_mark") == [(OFFICER,)]
+
+    async with world.database.unit() as unit:
+        await recomputing.tick_apart(unit)
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_many_months_are_computed_in_pieces_that_miss_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recompute, "MOST_SHEETS", 2)
+    days = [date(2026, month, 10) for month in range(1, 11)]
+    await world.hear(*(fact for day in days for fact in world.facts.visits(1, day=day)))
+    await _tick(world, Recomputing(world.rubrics))
+    assert len(await world.sheets()) == 10
+    monkeypatch.undo()
+    assert await world.digests() == await world.from_nothing()
+
+
+async def test_two_workers_with_other_scheme_files_settle_on_the_later_one(world: World, tmp_path: Path) -> None:
+    demo = (DEMO_SCHEMES / "wenquan" / "scoring.yaml").read_text(encoding="utf-8")
+    (tmp_path / "wenquan").mkdir()
+    (tmp_path / "wenquan" / "scoring.yaml").write_text(demo.replace("least: 85", "least: 84"), encoding="utf-8")
+    older, newer = Rubrics(DEMO_SCHEMES), Rubrics(tmp_path)
+    for rubrics in (older, newer):
+        async with world.database.unit() as unit:
+            await keep_up(unit, rubrics)
+    await world.all_due()
+    async with world.database.unit() as unit:
+        await unit.connection.execute(text("DELETE FROM dirty_mark"))
+    for rubrics in (older, newer, older, newer):
+        async with world.database.unit() as unit:
+            await keep_up(unit, rubrics)
+
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+    assert (older.outdated, newer.outdated) == (True, False)
+    await world.hear(*world.facts.visits(1))
+    await _tick(world, Recomputing(older))
+    assert await world.sheets() == {}
+    await _tick(world, Recomputing(newer))
+    assert {sheet.scheme_version for sheet in (await world.sheets()).values()} == {newer.find("wenquan").version}  # type: ignore[union-attr]
+
+
+async def test_a_shadow_is_scored_beside_what_governs_and_never_published(world: World, tmp_path: Path) -> None:
+    trial = read_scheme("wenquan", DEMO_SCHEMES)["scoring"]
+    (tmp_path / "trial").mkdir()
+    head = (PRESETS / "wenquan" / "scheme.yaml").read_text(encoding="utf-8")
+    (tmp_path / "trial" / "scheme.yaml").write_text(head.replace("wenquan", "trial"), encoding="utf-8")
+    (tmp_path / "trial" / "scoring.yaml").write_bytes(orjson.dumps(trial.content, default=str))
+    copytree(DEMO_SCHEMES / "wenquan", tmp_path / "wenquan")
+    await world.hear(world.facts.binding("trial", jurisdiction=VILLAGE[:9], use="shadow"), *world.facts.visits(1))
+    await _tick(world, Recomputing(Rubrics(tmp_path)))
+    sheets = {sheet.scheme: sheet for sheet in (await world.sheets()).values()}
+    assert {scheme: sheet.shadow for scheme, sheet in sheets.items()} == {"wenquan": False, "trial": True}
+    told = await world.rows("SELECT attributes->>'ce_scheme' AS scheme FROM outbox")
+    assert {row.scheme for row in told} == {"wenquan"}
+
+
+async def test_a_townships_own_scheme_takes_the_place_of_the_countys(world: World, tmp_path: Path) -> None:
+    copytree(DEMO_SCHEMES / "wenquan", tmp_path / "wenquan")
+    await world.hear(*world.facts.visits(1))
+    await _tick(world, Recomputing(world.rubrics))
+    own = world.facts.binding("own", jurisdiction=VILLAGE[:9], valid={"from": date(2026, 10, 1)})
+    await world.hear(own)
+    await _tick(world, Recomputing(world.rubrics))
+    scored = {first for (_, _, first), sheet in (await world.sheets()).items() if sheet.total is not None}
+    assert scored == {date(2026, month, 1) for month in range(1, 10)} & scored
+    assert date(2026, 10, 1) not in scored
