@@ -46,7 +46,7 @@ def ended(person: OfficerV1, **changes: Any) -> OfficerV1:
     return person.model_copy(update={"valid": Period(since=ALWAYS.since, until=LEFT_ON)} | changes)
 
 
-STATES = {
+STATES: dict[str, dict[str, Any]] = {
     "left": {"status": "left"},
     "account closed": {"account": "closed"},
     "erased": {"name": "", "badge": None},

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.fieldwork.rules.acts import Holder, Office
@@ -25,6 +26,7 @@ class Standing:
     """How somebody stands to a place, and the office that makes him stand so."""
 
     org: UUID
+    org_valid: bool
     holder: Holder
 
 
@@ -38,7 +40,7 @@ _STATIONS = text(
 # Above the station: an organ of public security that serves the place, up to the county's.
 _HOLDERS = text(
     f"""
-    SELECT asked.officer, asked.place, asked.day, p.kind, o.org_id AS org,
+    SELECT asked.officer, asked.place, asked.day, p.kind, o.org_id AS org, {valid_on("o", "asked.day")} AS valid,
            COALESCE(o.org_id = {station_at("asked.place", "asked.day")}, false) AS of_station,
            o.kind IN ('bureau', 'branch') AND o.serves && ARRAY[asked.place, rpad(left(asked.place, 9), 12, '0'),
                                                                 rpad(left(asked.place, 6), 12, '0')] AS of_superior,
@@ -46,7 +48,7 @@ _HOLDERS = text(
                  WHERE a.officer_id = asked.officer AND {valid_on("a", "asked.day")}) AS posts
     FROM unnest(CAST(:officers AS uuid[]), CAST(:places AS text[]), CAST(:days AS date[])) AS asked(officer, place, day)
     JOIN known_officer p ON p.officer_id = asked.officer
-    JOIN known_organisation o ON o.org_id = COALESCE(p.station, p.employer) AND {valid_on("o", "asked.day")}
+    JOIN known_organisation o ON o.org_id = COALESCE(p.station, p.employer)
     """  # noqa: S608
 )
 
@@ -72,21 +74,22 @@ async def stations(connection: AsyncConnection, asked: Collection[str], day: dat
 
 
 async def standings(connection: AsyncConnection, asked: Iterable[Asked]) -> dict[Asked, Standing]:
-    """How each officer stands to a place on a day; who is of no valid office is absent."""
+    """How each officer stands to a place on a day; whose office is not known here is absent."""
     wanted = sorted(set(asked))
     columns = {
         "officers": [officer for officer, _, _ in wanted],
         "places": [place for _, place, _ in wanted],
         "days": [day for _, _, day in wanted],
     }
-    found = {}
-    for row in await connection.execute(_HOLDERS, columns):
-        offices: set[Office] = set()
-        offices |= {"station"} if row.of_station else set()
-        offices |= {"superior"} if row.of_superior else set()
-        holder = Holder(row.kind, frozenset(offices), frozenset(row.posts))
-        found[row.officer, row.place, row.day] = Standing(row.org, holder)
-    return found
+    found = await connection.execute(_HOLDERS, columns)
+    return {(row.officer, row.place, row.day): _standing(row) for row in found}
+
+
+def _standing(row: Row[Any]) -> Standing:
+    """An office that has ended makes nobody stand anywhere."""
+    stands: dict[Office, bool] = {"station": row.of_station, "superior": row.of_superior}
+    offices = frozenset(office for office, holds in stands.items() if holds and row.valid)
+    return Standing(row.org, row.valid, Holder(row.kind, offices, frozenset(row.posts)))
 
 
 async def fed(connection: AsyncConnection, asked: Iterable[Fed]) -> set[Fed]:

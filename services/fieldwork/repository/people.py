@@ -51,7 +51,7 @@ class Person:
         return not self.gone and self.service.holds(day)
 
     def has_left(self, day: date) -> bool:
-        """Whether he was no longer in service. A day before he began is not refused: first days are often entered late."""
+        """Whether he was no longer in service. A day before he began is not: first days are told late."""
         return self.gone or self.service.is_over(day)
 
     def belongs_on(self, day: date) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.fieldwork.errors import NotTheStation, PostMayNotAct, SchemeUnknownYet
+from services.fieldwork.errors import NotTheStation, PostMayNotAct, SchemeUnknownYet, StationUnknownYet
 from services.fieldwork.repository import holders
 from services.fieldwork.repository.holders import Asked, Standing
 from services.fieldwork.rules.acts import ActingPost, Holder, is_of_the_office, outranks, rank
@@ -39,9 +39,11 @@ class Deciders:
     def require(self, asked: Asked, work_day: date, worker_org: UUID | None = None) -> None:
         """Raise the problem of somebody whose office, or whose post in it, does not decide there."""
         holder, posts = self._holder(asked, worker_org), self._posts(asked[1], work_day)
+        if holder is None:
+            raise StationUnknownYet
         if any(rank(by, holder) is not None for by in posts):
             return
-        if holder is not None and any(is_of_the_office(by, holder) for by in posts):
+        if any(is_of_the_office(by, holder) for by in posts):
             raise PostMayNotAct("请由责任单位有此权限的岗位人员办理")
         raise NotTheStation("请由该村责任派出所(或方案所列上级单位)的人员办理")
 
@@ -66,6 +68,6 @@ class Deciders:
 
     def _holder(self, asked: Asked, worker_org: UUID | None) -> Holder | None:
         standing = self._standings.get(asked)
-        if standing is None or standing.org != worker_org:
+        if standing is None or standing.org != worker_org or not standing.org_valid:
             return standing.holder if standing else None
         return replace(standing.holder, offices=standing.holder.offices | {"own"})
