@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.fieldwork.rules.rosters import Said, answer, lacks_reason, may_confirm, state
+from services.fieldwork.service.days import mark_days_over
 from shared.contracts.personnel import Where
 from shared.ids import foreign_id
 from tests.fieldwork.support import (
@@ -85,6 +86,9 @@ async def test_a_day_is_taken_back_before_it_comes(fieldwork: Fieldwork) -> None
     fieldwork.time.move(days=2)
     assert await attendance(fieldwork) == []
     assert [what for _, what in await feed(fieldwork)] == ["recorded", "withdrawn"]
+    async with fieldwork.database.unit() as unit:
+        await mark_days_over(unit)
+    assert await fieldwork.rows("SELECT day FROM day_due") == []
 
 
 async def test_a_day_taken_back_after_it_was_judged_asks_nothing_any_more(fieldwork: Fieldwork) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.verification import Verification
 from shared.contracts.base import Period
+from shared.contracts.personnel import Where
 from shared.ids import new_id
 from shared.security.principal import Principal
 from shared.security.vault import Vault
@@ -149,6 +150,15 @@ async def test_a_verdict_keeps_the_rank_of_the_day_it_was_given(fieldwork: Field
     await fieldwork.learn(headship(LEADER, valid=before).model_copy(update={"assignment_id": new_id()}))
     overruled = rejection(item, DEPUTY, replaces=first)
     assert codes(await fieldwork.decide(overruled)) == ["fieldwork.replacer_not_above"]
+
+
+async def test_a_head_of_another_station_is_none_here(fieldwork: Fieldwork) -> None:
+    elsewhere = headship().model_copy(update={"where": Where(type="org", id=str(FAR_STATION))})
+    await fieldwork.learn(elsewhere)
+    item = await fieldwork.recorded()
+    first = verdict_id(await fieldwork.decide(verdict(item, DEPUTY)))
+    told = await fieldwork.decide(rejection(item, LEADER, replaces=first))
+    assert codes(told) == ["fieldwork.replacer_not_above"]
 
 
 async def test_what_an_auxiliary_once_verified_the_station_replaces(fieldwork: Fieldwork) -> None:

@@ -45,7 +45,8 @@ _HOLDERS = text(
            o.kind IN ('bureau', 'branch') AND o.serves && ARRAY[asked.place, rpad(left(asked.place, 9), 12, '0'),
                                                                 rpad(left(asked.place, 6), 12, '0')] AS of_superior,
            ARRAY(SELECT a.post FROM known_assignment a
-                 WHERE a.officer_id = asked.officer AND {valid_on("a", "asked.day")}) AS posts
+                 WHERE a.officer_id = asked.officer AND {valid_on("a", "asked.day")}
+                   AND (a.where_type <> 'org' OR a.where_id = CAST(o.org_id AS text))) AS posts
     FROM unnest(CAST(:officers AS uuid[]), CAST(:places AS text[]), CAST(:days AS date[])) AS asked(officer, place, day)
     JOIN known_officer p ON p.officer_id = asked.officer
     JOIN known_organisation o ON o.org_id = COALESCE(p.station, p.employer)
