@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -70,8 +71,7 @@ STOOD = Standing(new_id(), 1, "verify", OTHER, datetime(2026, 10, 20, tzinfo=UTC
 
 
 def proposed(**changes: Any) -> Proposed:
-    said = {"verifier": VERIFIER, "outranks": False, "quantity": None, "replaces": None, "reason": None}
-    return Proposed(**said | changes)
+    return replace(Proposed(VERIFIER, outranks=False, quantity=None, replaces=None, reason=None), **changes)
 
 
 def test_nobody_verifies_what_he_did_or_was_present_at() -> None:
