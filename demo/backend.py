@@ -6,13 +6,15 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from demo.activities import Item
 from demo.clients import Api, Unexpected
 from demo.county import SYSTEM
 from demo.month import MONTH, Month, chunks
 from demo.presence import Duty
+
+T = TypeVar("T")
 
 AT_ONCE = 3
 PAUSE = 0.3
@@ -119,24 +121,23 @@ class Backend:
         return [batch[one["index"]] for one in answer["items"] if one["outcome"] == "retryable"]
 
     async def decide(self) -> None:
-        """Station by station the heads confirm or reject; then somebody else overrules one of them."""
-        of_head: dict[str, list[Item]] = defaultdict(list)
+        """Station by station its people confirm or reject; then a head overrules one of them."""
+        of_one: dict[str, list[Item]] = defaultdict(list)
         for verdict in self._month.verdicts():
-            of_head[verdict["verified_by"]["id"]].append(verdict)
+            of_one[verdict["verified_by"]["id"]].append(verdict)
 
         async def post(batch: list[Item]) -> None:
             await self._leaders(VERDICTS, batch)
 
-        await _each([part for verdicts in of_head.values() for part in chunks(verdicts)], post)
+        await _each([part for verdicts in of_one.values() for part in chunks(verdicts)], post)
         await self._overrule()
 
     async def _overrule(self) -> None:
         work = self._month.overruled
-        officer = self._month.county.officer_of[self._month.county.area_of[work.village].area_id]
         verdict = {
             "verdict": "reject",
             "activity_id": work.item["id"],
-            "verified_by": {"id": str(officer.officer_id)},
+            "verified_by": {"id": str(self._month.head_of(work.village).officer_id)},
             "cause": "recheck_failed",
             "reason": "parties_still_in_dispute",
             "replaces": self._verdict_of[work.item["id"]],
@@ -145,15 +146,31 @@ class Backend:
 
     async def certify(self) -> None:
         """Rosters of the month, and the stations' word for every covered village where nothing happened (A-202)."""
-        rosters = [self._rostered(duty) for duty in self._month.roster]
-        certificates = [*self._certificates()]
-        await _each(chunks(rosters), lambda part: self._leaders("/v1/rosters", part))
-        await _each(chunks(certificates), lambda part: self._leaders("/v1/certificates", part))
+        await _each(chunks(list(self._month.roster)), self._roster)
+        await _each(chunks([*self._certificates()]), self._certify)
+
+    async def _roster(self, duties: list[Duty]) -> None:
+        """The month is over, so each day is a correction of a head's, which an area's officer confirms."""
+        told = await self._leaders("/v1/rosters", [self._rostered(duty) for duty in duties])
+        waiting = [(duty, one["id"]) for duty, one in zip(duties, told, strict=True) if one.get("state") == "waiting"]
+        if waiting:
+            await self._leaders("/v1/rosters/confirmations", [self._confirmed(*pair) for pair in waiting])
+
+    async def _certify(self, certificates: list[Item]) -> None:
+        await self._leaders("/v1/certificates", certificates)
 
     def _rostered(self, duty: Duty) -> Item:
-        head = self._month.county.head_of[duty.person.station.org_id]
-        officer = {"id": str(duty.person.officer_id)}
-        return {"officer": officer, "day": duty.date.isoformat(), "entered_by": {"id": str(head.officer_id)}}
+        head = self._month.head_of(duty.person.place)
+        return {
+            "officer": {"id": str(duty.person.officer_id)},
+            "day": duty.date.isoformat(),
+            "entered_by": {"id": str(head.officer_id)},
+            "reason": "entered_with_the_month",
+        }
+
+    def _confirmed(self, duty: Duty, correction: str) -> Item:
+        officer = self._month.officer_of(duty.person.place)
+        return {"id": correction, "confirmed_by": {"id": str(officer.officer_id)}, "confirm": True}
 
     def _certificates(self) -> Iterable[Item]:
         covered = {person.place for person in self._month.county.auxiliaries}
@@ -164,25 +181,40 @@ class Backend:
             yield self._certificate(village, "instability")
 
     def _certificate(self, village: str, of: str) -> Item:
-        county = self._month.county
-        head = county.head_of[county.area_of[village].station.org_id]
+        head = self._month.head_of(village)
         certificate_id = {"system": SYSTEM, "id": f"certificate/{of}/{village}/{MONTH}"}
         by = {"id": str(head.officer_id)}
         return {"id": certificate_id, "village": village, "of": of, "month": MONTH, "certified_by": by}
 
-    async def _leaders(self, path: str, items: list[Item]) -> None:
+    async def _leaders(self, path: str, items: list[Item]) -> list[dict[str, Any]]:
+        """What became of each item; what names somebody not known yet is sent again."""
+        told: dict[int, dict[str, Any]] = {}
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                while left := [index for index in range(len(items)) if index not in told]:
+                    said = await self._decide(path, [items[index] for index in left])
+                    told |= {left[one["index"]]: one for one in said if one["outcome"] != "retryable"}
+                    if len(told) < len(items):
+                        await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            left_over = len(items) - len(told)
+            raise Unexpected(f"{path}: after {LONGEST_WAIT:.0f} s {left_over} still name what is not known") from None
+        return [told[index] for index in range(len(items))]
+
+    async def _decide(self, path: str, items: list[Item]) -> list[dict[str, Any]]:
         name = "verdicts" if path == VERDICTS else "items"
-        answers = (await self._fieldwork.post(path, {name: items}))["items"]
+        answers: list[dict[str, Any]] = (await self._fieldwork.post(path, {name: items}))["items"]
         self.leaders.batches += 1
         for one in answers:
             self.leaders.outcomes[one["outcome"]] += 1
-            if one["outcome"] not in ("created", "duplicate"):
+            if one["outcome"] not in ("created", "duplicate", "retryable"):
                 raise Unexpected(f"{path}: {one}")
             if "verdict_id" in one:
                 self._verdict_of[one["activity_id"]] = one["verdict_id"]
+        return answers
 
 
-async def _each(batches: Iterable[list[Item]], post: Callable[[list[Item]], Awaitable[None]]) -> None:
+async def _each(batches: Iterable[list[T]], post: Callable[[list[T]], Awaitable[None]]) -> None:
     """A few at once, in order, like a backend with a few workers."""
     waiting = iter(batches)
 

@@ -89,12 +89,23 @@ class Month:
         return [village.code for village in self.county.villages if village.code not in loud]
 
     def verdicts(self) -> Iterator[Item]:
-        """What each station's head says about the work of its people; some of it still waits for him."""
+        """What each station says about the work of its people; some of it still waits.
+
+        Its head says it, but for the verdict that he overrules later: that one is of the area's officer.
+        """
         random = Random(f"{SEED}/verdicts")  # noqa: S311
         for work in self.activities:
             if work.fate != "wait":
-                head = self.county.head_of[self.county.area_of[work.village].station.org_id]
-                yield _verify(work, head, random) if work.fate == "verify" else _reject(work, head, random)
+                by = self.officer_of(work.village) if work is self.overruled else self.head_of(work.village)
+                yield _verify(work, by, random) if work.fate == "verify" else _reject(work, by, random)
+
+    def head_of(self, village: str) -> Person:
+        """The head of the station that is responsible for a village."""
+        return self.county.head_of[self.county.area_of[village].station.org_id]
+
+    def officer_of(self, village: str) -> Person:
+        """The community officer of the area that holds a village."""
+        return self.county.officer_of[self.county.area_of[village].area_id]
 
 
 def _is_dispute(work: Work, state: str) -> bool:
@@ -152,11 +163,11 @@ def _own(item: Item, fault: str, **wrong: str | None) -> Item:
     return item | {"id": str(foreign_id(SYSTEM, f"{fault}/{item['id']}"))} | wrong
 
 
-def _verify(work: Work, head: Person, random: Random) -> Item:
+def _verify(work: Work, by: Person, random: Random) -> Item:
     return {
         "verdict": "verify",
         "activity_id": work.item["id"],
-        "verified_by": {"id": str(head.officer_id)},
+        "verified_by": {"id": str(by.officer_id)},
         "method": random.choices(("desk", "bulk", "field"), (5, 4, 1))[0],
         "true_situation": random.random() < 0.99,
         "record_seen": random.random() < 0.96,
@@ -165,7 +176,7 @@ def _verify(work: Work, head: Person, random: Random) -> Item:
     }
 
 
-def _reject(work: Work, head: Person, random: Random) -> Item:
+def _reject(work: Work, by: Person, random: Random) -> Item:
     cause, reason = random.choices(
         (("not_confirmed", "resident_does_not_confirm"), ("recheck_failed", "no_record_found"), ("fraud", "made_up")),
         (6, 3, 1),
@@ -173,7 +184,7 @@ def _reject(work: Work, head: Person, random: Random) -> Item:
     return {
         "verdict": "reject",
         "activity_id": work.item["id"],
-        "verified_by": {"id": str(head.officer_id)},
+        "verified_by": {"id": str(by.officer_id)},
         "method": "field",
         "cause": cause,
         "reason": reason,

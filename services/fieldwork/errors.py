@@ -79,11 +79,11 @@ class QuantityAboveClaimed(Problem):
 
 
 class ReasonRequired(Problem):
-    """Replacing a verdict needs a reason code."""
+    """Changing what was decided, or what a day gone by looked like, needs a reason code."""
 
     status = 422
     code = "fieldwork.reason_required"
-    title = "更改核实结论须说明原因"
+    title = "须说明原因"
 
 
 class NotKnownYet(Problem):
@@ -167,8 +167,41 @@ class BadgeShared(Problem):
         super().__init__("请改用 {id} 指明人员")
 
 
+class NotInService(Problem):
+    """The officer had not begun, has left, or his account is closed, on the day of the act."""
+
+    status = 422
+    code = "fieldwork.not_in_service"
+    title = "该人员当日不在岗"
+
+    def __init__(self) -> None:
+        super().__init__("该人员当日尚未到岗、已离岗或账号已停用;请核对人员和日期")
+
+
+class VillageEnded(Problem):
+    """The village had ended before the day of the act."""
+
+    status = 422
+    code = "fieldwork.village_ended"
+    title = "该村当日已撤并"
+
+    def __init__(self) -> None:
+        super().__init__("该村在当日之前已撤并;请核对日期,或改用现行区划代码")
+
+
+class ForeignNameShared(Problem):
+    """Asked from above a county, the foreign name means villages of several counties."""
+
+    status = 422
+    code = "fieldwork.foreign_name_shared"
+    title = "该外部编号对应多个村"
+
+    def __init__(self) -> None:
+        super().__init__("请改用区划代码指明村,或使用该县的令牌")
+
+
 class ForeignNameTaken(Problem):
-    """The foreign name is registered for a village outside the token's division."""
+    """The foreign name is registered for a village of the county that is outside the token's division."""
 
     status = 409
     code = "fieldwork.foreign_name_taken"
@@ -186,12 +219,20 @@ class VerifierIsAuthor(Problem):
     title = "不能核实本人的活动"
 
 
-class ReplacerIsVerifier(Problem):
-    """A verdict is replaced by somebody else than who gave it."""
+class VerifierWasPresent(Problem):
+    """C-31: who was present as the officer does not confirm what happened."""
 
     status = 403
-    code = "fieldwork.replacer_is_verifier"
-    title = "须由另一人更改核实结论"
+    code = "fieldwork.verifier_was_present"
+    title = "不能核实本人在场的活动"
+
+
+class ReplacerNotAbove(Problem):
+    """A verdict is replaced by who gave it, or by a post above his."""
+
+    status = 403
+    code = "fieldwork.replacer_not_above"
+    title = "无权更改该核实结论"
 
 
 class NotTheStation(Problem):
@@ -200,6 +241,57 @@ class NotTheStation(Problem):
     status = 403
     code = "fieldwork.not_the_station"
     title = "不是责任派出所的人员"
+
+
+class PostMayNotAct(Problem):
+    """The person is of the office, and his post decides about nobody's work."""
+
+    status = 403
+    code = "fieldwork.post_may_not_act"
+    title = "岗位无此权限"
+
+
+class OwnSheet(Problem):
+    """A-202: the certificate would feed the certifier's own sheet."""
+
+    status = 403
+    code = "fieldwork.own_sheet"
+    title = "不能为本人任职的村出具证明"
+
+
+class OwnRoster(Problem):
+    """Nobody puts himself on duty, or confirms a correction that is his own or about himself."""
+
+    status = 403
+    code = "fieldwork.own_roster"
+    title = "不能办理本人的值班登记"
+
+
+class RosterContradicted(Problem):
+    """Another word about the same day waits to be confirmed, or came in the same batch."""
+
+    status = 409
+    code = "fieldwork.roster_contradicted"
+    title = "当日已有另一值班登记"
+
+
+class RosterDecided(Problem):
+    """The correction was confirmed or refused before, or held without it."""
+
+    status = 409
+    code = "fieldwork.roster_decided"
+    title = "该更正已办理"
+
+
+class RosterNotFound(Problem):
+    """No such correction, or outside one's jurisdiction."""
+
+    status = 404
+    code = "fieldwork.roster_not_found"
+    title = "未找到该值班更正"
+
+    def __init__(self) -> None:
+        super().__init__("请核对更正编号")
 
 
 class AlreadyDecided(Problem):
@@ -211,7 +303,7 @@ class AlreadyDecided(Problem):
 
     def __init__(self, verdict_id: UUID, verdict: str, decided_at: datetime) -> None:
         super().__init__(
-            "如确需更改,请另一人在 replaces 中写明现有结论的编号并给出原因",
+            "如确需更改,请由原核实人或更高岗位在 replaces 中写明现有结论的编号并给出原因",
             verdict_id=str(verdict_id),
             verdict=verdict,
             decided_at=decided_at,

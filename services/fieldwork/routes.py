@@ -12,15 +12,24 @@ from services.fieldwork.schemas.batches import (
     CertificateBatch,
     ForeignVillageBatch,
     RosterBatch,
+    RosterConfirmationBatch,
     SyncBatch,
     VerdictBatch,
 )
 from services.fieldwork.schemas.given import Revocation
-from services.fieldwork.schemas.told import ActivityView, BatchOutcome, Changes, RevokedCertificate, WaitingActivity
+from services.fieldwork.schemas.told import (
+    ActivityView,
+    BatchOutcome,
+    Changes,
+    RevokedCertificate,
+    WaitingActivity,
+    WaitingRoster,
+)
 from services.fieldwork.service.batches import FINE
 from services.fieldwork.service.certification import Certification
 from services.fieldwork.service.foreign_villages import ForeignVillages
 from services.fieldwork.service.reading import VERIFY, Reading
+from services.fieldwork.service.roster_corrections import RosterCorrections
 from services.fieldwork.service.rosters import Rosters
 from services.fieldwork.service.sync import Sync
 from services.fieldwork.service.verification import Verification
@@ -34,6 +43,7 @@ router = APIRouter(prefix="/v1", tags=["fieldwork"])
 
 Sender = Annotated[Principal, Depends(requires("fieldwork:sync"))]
 Verifier = Annotated[Principal, Depends(requires(VERIFY))]
+Namer = Annotated[Principal, Depends(requires("fieldwork:foreign-villages"))]
 Reader = Annotated[Principal, Depends(requires("fieldwork:read"))]
 
 _BATCH: dict[str, Any] = {
@@ -52,7 +62,8 @@ async def sync(batch: SyncBatch, who: Sender, unit: UnitOfWork, request: Request
 @router.post("/activities/verifications", **_BATCH)
 async def verify_activities(batch: VerdictBatch, who: Verifier, unit: UnitOfWork, request: Request) -> Response:
     """Confirm or reject activities (A-201). The second of two verdicts at once gets 409 naming the first."""
-    return _told(await Verification(unit, who, request.app.state.vault).decide(batch.verdicts))
+    state = request.app.state
+    return _told(await Verification(unit, who, state.kinds, state.vault).decide(batch.verdicts))
 
 
 @router.get("/activities/{activity_id}")
@@ -72,7 +83,8 @@ async def list_waiting(
 @router.post("/certificates", **_BATCH)
 async def certify(batch: CertificateBatch, who: Verifier, unit: UnitOfWork, request: Request) -> Response:
     """The station certifies that villages had no dispute, or no instability, in a month (A-202)."""
-    return _told(await Certification(unit, who, request.app.state.vault).certify(batch.items))
+    state = request.app.state
+    return _told(await Certification(unit, who, state.kinds, state.vault).certify(batch.items))
 
 
 @router.post("/certificates/{certificate_id}/revocation")
@@ -80,20 +92,42 @@ async def revoke_certificate(
     certificate_id: UUID, revocation: Revocation, who: Verifier, unit: UnitOfWork, request: Request
 ) -> RevokedCertificate:
     """Take a certificate back; another may be given afterwards."""
-    revoked = await Certification(unit, who, request.app.state.vault).revoke(certificate_id, revocation)
+    state = request.app.state
+    revoked = await Certification(unit, who, state.kinds, state.vault).revoke(certificate_id, revocation)
     return RevokedCertificate.model_validate(revoked)
 
 
 @router.post("/rosters", **_BATCH)
 async def enter_rosters(batch: RosterBatch, who: Verifier, unit: UnitOfWork, request: Request) -> Response:
-    """Put officers on duty (F-021); attendance is judged when the day is over."""
-    return _told(await Rosters(unit, who, request.app.state.vault).enter(batch.items))
+    """Put officers on duty or take them off it (F-021); attendance is judged when the day is over.
+
+    Before its day an entry holds. From the day on it is a correction: it needs a reason, is told as `waiting`, and
+    counts once somebody else has confirmed it.
+    """
+    state = request.app.state
+    return _told(await Rosters(unit, who, state.kinds, state.vault).enter(batch.items))
+
+
+@router.post("/rosters/confirmations", **_BATCH)
+async def confirm_rosters(
+    batch: RosterConfirmationBatch, who: Verifier, unit: UnitOfWork, request: Request
+) -> Response:
+    """Confirm or refuse corrections of rosters: somebody else than who made them, and than whom they are about."""
+    state = request.app.state
+    return _told(await RosterCorrections(unit, who, state.kinds, state.vault).decide(batch.items))
+
+
+@router.get("/rosters/waiting")
+async def list_waiting_rosters(
+    who: Reader, unit: UnitOfWork, request: Request, after: PageCursor = None, limit: PageLimit = 100
+) -> Page[WaitingRoster]:
+    """Corrections of rosters that nobody has confirmed or refused, the oldest first."""
+    state = request.app.state
+    return await RosterCorrections(unit, who, state.kinds, state.vault).waiting(after, limit)
 
 
 @router.post("/foreign-villages", **_BATCH)
-async def keep_foreign_villages(
-    batch: ForeignVillageBatch, who: Sender, unit: UnitOfWork, request: Request
-) -> Response:
+async def keep_foreign_villages(batch: ForeignVillageBatch, who: Namer, unit: UnitOfWork, request: Request) -> Response:
     """Say what another system calls villages, so that its items may name them `{system, id}`."""
     return _told(await ForeignVillages(unit, who, request.app.state.vault).keep(batch.items))
 

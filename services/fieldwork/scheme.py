@@ -10,11 +10,15 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from services.fieldwork.rules.acts import ActingPost, Office
+from services.fieldwork.rules.certificates import From
 from services.fieldwork.rules.items import CODE, EARLIEST, LATEST
 from shared.schemes.sourced import SchemeModel, Sourced
 
 Unit = Literal["household", "person", "time", "item"]
 Fault = Literal["missing", "unknown", "wrong_type", "not_allowed"]
+OfficerKind = Literal["officer", "auxiliary", "cadre", "volunteer", "mediator", "population_coordinator"]
+Act = Literal["verify", "certify", "roster"]
 
 # What an activity's quantity may be too: twelve digits, three of them decimals.
 _MOST = 10**12 - 1
@@ -111,10 +115,46 @@ class Quota(SchemeModel):
     per: Literal["officer", "village"]
 
 
+class PostThatActs(SchemeModel):
+    """A post held by belonging to an office; an `assigned` one only by an assignment of its name (P-001)."""
+
+    label: str
+    office: Office
+    officer_kinds: tuple[OfficerKind, ...]
+    assigned: bool = False
+
+
+class Acts(SchemeModel):
+    """Which posts verify, certify and roster, the lowest first: a verdict gives way to a post above its own (A-201)."""
+
+    posts: dict[str, PostThatActs]
+    verify: Sourced[tuple[str, ...]]
+    certify: Sourced[tuple[str, ...]]
+    roster: Sourced[tuple[str, ...]]
+    certify_from: Sourced[From]
+
+    @model_validator(mode="after")
+    def _acts_name_posts(self) -> "Acts":
+        named = {name for act in (self.verify, self.certify, self.roster) for name in act.value or ()}
+        if unknown := sorted(named - self.posts.keys()):
+            raise ValueError(f"acts name unknown posts: {', '.join(unknown)}")
+        return self
+
+    def by(self, act: Act) -> tuple[ActingPost, ...]:
+        """The posts of an act in order; none while it is undecided."""
+        named: Sourced[tuple[str, ...]] = getattr(self, act)
+        return tuple(
+            ActingPost(name, post.office, frozenset(post.officer_kinds), post.assigned)
+            for name in named.value or ()
+            for post in (self.posts[name],)
+        )
+
+
 class FieldworkScheme(SchemeModel):
     """fieldwork.yaml of a scheme."""
 
     presence: Presence
+    acts: Acts
     quotas: dict[str, Quota]
     kinds: dict[str, ActivityKind]
 

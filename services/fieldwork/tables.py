@@ -144,10 +144,44 @@ roster = Table(
     Column("entered_by", Uuid, nullable=False),
     Column("subject", Text, nullable=False),
     instant("recorded_at"),
+    Column("on_duty", Boolean, nullable=False),
     Column("state", Text),
     Column("revision", Integer, nullable=False),
 )
 Index("roster_unjudged", roster.c.day, roster.c.officer, postgresql_where=roster.c.state.is_(None))
+
+roster_record = Table(
+    "roster_record",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("officer", Uuid, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("village", Text, nullable=False),
+    Column("on_duty", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("entered_by", Uuid, nullable=False),
+    Column("subject", Text, nullable=False),
+    instant("recorded_at"),
+    Column("state", Text, nullable=False),
+)
+Index(
+    "roster_record_waiting",
+    roster_record.c.officer,
+    roster_record.c.day,
+    unique=True,
+    postgresql_where=roster_record.c.state == "waiting",
+)
+
+roster_decision = Table(
+    "roster_decision",
+    metadata,
+    Column("record_id", Uuid, primary_key=True),
+    Column("confirmed", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("decided_by", Uuid, nullable=False),
+    Column("subject", Text, nullable=False),
+    instant("recorded_at"),
+)
 
 certificate = Table(
     "certificate",
@@ -175,6 +209,7 @@ Index(
 foreign_village = Table(
     "foreign_village",
     metadata,
+    Column("county", Text, primary_key=True),
     Column("ref", Uuid, primary_key=True),
     Column("village", Text, nullable=False),
     Column("subject", Text, nullable=False),

@@ -101,7 +101,7 @@ class PresenceDayUpdatedV1(FactData):
 
 
 class AttendanceJudgedV1(FactData):
-    """Whether a rostered day was kept (F-021, A-101, C-09)."""
+    """Whether a rostered day was kept (F-021, A-101, C-09); one taken off the roster is not `rostered`."""
 
     TYPE: ClassVar[str] = "fieldwork.attendance_judged.v1"
     TOPIC: ClassVar[str] = "fieldwork.duty"

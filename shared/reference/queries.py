@@ -1,7 +1,7 @@
 """Questions every reader asks of the read models; a validity includes its first and its last day.
 
-`valid_on`, `inside_assignment` and `station_at` are SQL conditions and expressions for a service's own set-based
-statements; their arguments are SQL (a column or a bind), never input.
+`valid_on`, `active_on`, `inside_assignment` and `station_at` are SQL conditions and expressions for a service's own
+set-based statements; their arguments are SQL (a column or a bind), never input.
 """
 
 from __future__ import annotations
@@ -20,6 +20,24 @@ Work = tuple[UUID, str, date]
 def valid_on(alias: str, day: str) -> str:
     """SQL: the row of `alias` is valid on `day`."""
     return f"({alias}.valid_from <= {day} AND ({alias}.valid_until IS NULL OR {alias}.valid_until >= {day}))"
+
+
+def gone(alias: str, today: str) -> str:
+    """SQL: the officer of `alias` left, was erased, or has a closed account, and no past last day says since when.
+
+    Leaving and closing carry no date of their own. With a last day that is over they are its consequence, and days
+    before it, which phones send late, stay good; without one they hold for every day. After an erasure nothing does.
+    """
+    bars = f"({alias}.status = 'left' OR {alias}.account = 'closed')"
+    return f"({alias}.name = '' OR ({bars} AND ({alias}.valid_until IS NULL OR {alias}.valid_until > {today})))"
+
+
+def active_on(alias: str, day: str, today: str) -> str:
+    """SQL: the officer of `alias` may act on `day`, as it is known `today`: in service, with an account not closed.
+
+    An account of nobody's (`none`) bars nothing: a backend may act for officers who have no phone.
+    """
+    return f"({valid_on(alias, day)} AND NOT {gone(alias, today)})"
 
 
 def inside_assignment(officer: str, village: str, day: str) -> str:

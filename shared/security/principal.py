@@ -25,6 +25,11 @@ class Principal:
         """Whether officers may be named in whose place this client acts."""
         return "act-as" in self.scopes
 
+    @property
+    def may_verify_as(self) -> bool:
+        """Whether officers may be named in whose place this client decides about others' work (A-201)."""
+        return "act-as:verify" in self.scopes
+
     def covers(self, code: str) -> bool:
         """Whether the place with this division code is inside the principal's jurisdiction."""
         return covers(self.division, code)

@@ -44,7 +44,7 @@ class ScopeMissing(Problem):
 
 
 class ActAsRequired(Problem):
-    """Acting for somebody else needs the scope `act-as`."""
+    """Acting for somebody else needs the scope `act-as`, deciding in his place `act-as:verify`."""
 
     status = 403
     code = "act_as_required"

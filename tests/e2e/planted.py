@@ -50,7 +50,7 @@ _REJECT: Body = {
 }
 _CERTIFICATE: Body = {
     **{"id": _own("certificate"), "village": VILLAGE, "of": "dispute"},
-    **{"month": "2026-09", "certified_by": HEAD},
+    **{"month": "2026-10", "certified_by": HEAD},
 }
 _REPORT: Body = {
     **{"id": _own("report"), "kind": "dispute", "category": "neighbours", "village": VILLAGE, "reporter": OFFICER},
@@ -66,7 +66,7 @@ _WORK: tuple[tuple[str, str, Body], ...] = (
     ("activities/verifications", "verdicts", _VERIFY),
     ("activities/verifications", "verdicts", _REJECT),
     ("certificates", "items", _CERTIFICATE),
-    ("rosters", "items", {"officer": OFFICER, "day": "2026-10-20", "entered_by": HEAD}),
+    ("rosters", "items", {"officer": OFFICER, "day": "2026-10-20", "entered_by": HEAD, "reason": "late_entry"}),
 )
 
 

@@ -40,7 +40,11 @@ AUXILIARY, OFFICER, LEADER, DEPUTY, STRANGER, COUNTY_LEADER = (
     foreign_id("app", name) for name in ("auxiliary", "officer", "leader", "deputy", "stranger", "county leader")
 )
 ASSIGNMENT = foreign_id("test", "assignment")
-EVERYTHING = ("fieldwork:sync", "fieldwork:verify", "fieldwork:read", "act-as")
+HEADSHIP = foreign_id("test", "headship")
+EVERYTHING = (
+    *("fieldwork:sync", "fieldwork:verify", "fieldwork:read", "fieldwork:foreign-villages"),
+    *("act-as", "act-as:verify"),
+)
 
 
 class Time:
@@ -97,6 +101,18 @@ def assignment(where: str = VILLAGE, *, id: UUID = ASSIGNMENT, since: date = ALW
     )
 
 
+def headship(officer_id: UUID = LEADER, *, valid: Period = ALWAYS) -> AssignmentV1:
+    """He is the head of the station."""
+    return AssignmentV1(
+        assignment_id=HEADSHIP,
+        officer_id=officer_id,
+        post="station_head",
+        role="main",
+        where=Where(type="org", id=str(STATION)),
+        valid=valid,
+    )
+
+
 BINDING = SchemeBindingV1(
     binding_id=uuid4(), jurisdiction=COUNTY, scheme="wenquan", version="0" * 64, posts=(), valid=ALWAYS
 )
@@ -120,6 +136,7 @@ WORLD: tuple[FactData, ...] = (
     person(STRANGER, "000009", station=FAR_STATION),
     person(COUNTY_LEADER, "000010", station=None),
     assignment(),
+    headship(),
     BINDING,
 )
 
@@ -251,6 +268,22 @@ class Fieldwork:
 
     async def certify(self, *items: Any, **claims: Any) -> httpx.Response:
         return await self.post("/v1/certificates", {"items": list(items)}, **claims)
+
+    async def roster(self, *days: str, by: UUID = LEADER, officer: UUID = AUXILIARY, **changes: Any) -> httpx.Response:
+        """Put an officer on duty, or with `on_duty=False` take him off it."""
+        said = {"officer": {"id": str(officer)}, "entered_by": {"id": str(by)}} | changes
+        return await self.post("/v1/rosters", {"items": [said | {"day": day} for day in days]})
+
+    async def confirm(self, entered: httpx.Response, by: UUID = DEPUTY, **changes: Any) -> httpx.Response:
+        """Let somebody decide about the corrections of an answer."""
+        said = {"confirmed_by": {"id": str(by)}, "confirm": True} | changes
+        items = [said | {"id": item["id"]} for item in entered.json()["items"]]
+        return await self.post("/v1/rosters/confirmations", {"items": items})
+
+    async def rostered(self, *days: str, **changes: Any) -> None:
+        """Days that have come, put on the roster by the head and confirmed by his deputy."""
+        entered = await self.roster(*days, reason="late_entry", **changes)
+        assert outcomes(await self.confirm(entered)) == ["created"] * len(days)
 
     async def until_blocked(self, *requests: asyncio.Task[httpx.Response]) -> None:
         """Wait until requests wait for a lock that the test holds; one that does not wait fails the test."""

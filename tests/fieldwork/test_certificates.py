@@ -1,23 +1,33 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from shared.clock import SHANGHAI
+from shared.contracts.personnel import AssignmentV1
 from shared.ids import new_id
 from tests.fieldwork.support import (
+    AREA,
+    AUXILIARY,
+    BINDING,
     COUNTY_LEADER,
     DEPUTY,
     LEADER,
+    OFFICER,
     OTHER_COUNTY_VILLAGE,
     STATION,
     STRANGER,
     VILLAGE,
+    WORLD,
     Fieldwork,
     certificate,
     codes,
+    organisation,
     outcomes,
+    person,
 )
 
 
@@ -73,6 +83,78 @@ async def test_a_bad_certificate_spoils_no_other(fieldwork: Fieldwork, changes: 
     assert len(await fieldwork.facts()) == 1
 
 
+@pytest.mark.parametrize(
+    ("day", "code"), [(25, "fieldwork.in_the_future"), (30, "fieldwork.in_the_future"), (31, None)]
+)
+async def test_a_month_is_certified_on_its_last_day_or_later(fieldwork: Fieldwork, day: int, code: str | None) -> None:
+    fieldwork.time.now = datetime(2026, 10, day, 10, tzinfo=SHANGHAI)
+    assert codes(await fieldwork.certify(certificate(month="2026-10"))) == [code]
+
+
+async def test_the_last_day_is_the_last_day_in_shanghai(fieldwork: Fieldwork) -> None:
+    fieldwork.time.now = datetime(2026, 10, 30, 15, 59, tzinfo=UTC)
+    assert codes(await fieldwork.certify(certificate(month="2026-10"))) == ["fieldwork.in_the_future"]
+    fieldwork.time.move(minutes=1)
+    assert outcomes(await fieldwork.certify(certificate(month="2026-10"))) == ["created"]
+
+
+async def test_an_auxiliary_certifies_nobodys_village_quiet(fieldwork: Fieldwork) -> None:
+    other, of_deputy = new_id(), {"certified_by": {"id": str(DEPUTY)}}
+    await fieldwork.learn(person(other, "F009", "auxiliary"))
+    his_own = certificate(certified_by={"id": str(AUXILIARY)})
+    told = await fieldwork.certify(his_own, certificate(certified_by={"id": str(other)}), certificate(**of_deputy))
+    assert codes(told) == ["fieldwork.own_sheet", "fieldwork.post_may_not_act", None]
+    assert [one.get("problem", {}).get("status") for one in told.json()["items"]] == [403, 403, None]
+    assert len(await fieldwork.facts()) == 1
+
+
+VILLAGE_OR_AREA = {
+    "the village": ("village", VILLAGE),
+    "its area": ("area", str(AREA)),
+}
+
+
+@pytest.mark.parametrize("where", VILLAGE_OR_AREA)
+@pytest.mark.parametrize(
+    ("first", "last", "refused"),
+    [
+        (date(2026, 9, 30), None, True),
+        (date(2026, 10, 1), None, False),
+        (date(2020, 1, 1), date(2026, 9, 1), True),
+        (date(2020, 1, 1), date(2026, 8, 31), False),
+    ],
+)
+async def test_nobody_certifies_a_month_that_feeds_his_own_sheet(
+    fieldwork: Fieldwork, where: str, first: date, last: date | None, refused: bool
+) -> None:
+    kind, place = VILLAGE_OR_AREA[where]
+    posted = {"officer_id": OFFICER, "post": "community_officer", "where": {"type": kind, "id": place}}
+    valid = {"assignment_id": new_id(), "role": "main", "valid": {"from": first, "to": last}}
+    await fieldwork.learn(AssignmentV1.model_validate(posted | valid))
+    told = await fieldwork.certify(certificate(certified_by={"id": str(OFFICER)}))
+    assert codes(told) == ["fieldwork.own_sheet" if refused else None]
+
+
+async def test_without_a_scheme_nobody_has_said_who_certifies(blank: Fieldwork) -> None:
+    await blank.learn(*(data for data in WORLD if data is not BINDING))
+    told = await blank.certify(certificate())
+    assert (outcomes(told), codes(told)) == (["retryable"], ["fieldwork.scheme_unknown_yet"])
+    shadow = BINDING.model_copy(update={"use": "shadow"})
+    await blank.learn(shadow)
+    assert codes(await blank.certify(certificate())) == ["fieldwork.scheme_unknown_yet"]
+    await blank.learn(BINDING)
+    assert outcomes(await blank.certify(certificate())) == ["created"]
+
+
+async def test_while_nobody_has_told_of_his_office_a_certificate_may_be_sent_again(fieldwork: Fieldwork) -> None:
+    office, newcomer = new_id(), new_id()
+    await fieldwork.learn(person(newcomer, "000078", station=office))
+    item = certificate(certified_by={"id": str(newcomer)})
+    assert codes(await fieldwork.certify(item)) == ["fieldwork.station_unknown_yet"]
+    await fieldwork.learn(organisation(office, "station", "411622200000"))
+    assert codes(await fieldwork.certify(item)) == ["fieldwork.not_the_station"]
+
+
 async def test_a_revoked_certificate_makes_room_for_another(fieldwork: Fieldwork) -> None:
     item = certificate()
     await fieldwork.certify(item)
@@ -88,5 +170,7 @@ async def test_only_the_station_revokes_what_exists(fieldwork: Fieldwork) -> Non
     await fieldwork.certify(item)
     stranger = await revoke(fieldwork, item, revoked_by={"id": str(STRANGER)})
     assert (stranger.status_code, stranger.json()["code"]) == (403, "fieldwork.not_the_station")
+    auxiliary = await revoke(fieldwork, item, revoked_by={"id": str(AUXILIARY)})
+    assert (auxiliary.status_code, auxiliary.json()["code"]) == (403, "fieldwork.post_may_not_act")
     assert (await revoke(fieldwork, {"id": str(new_id())})).status_code == 404
     assert len(await fieldwork.facts()) == 1

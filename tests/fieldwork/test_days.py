@@ -3,47 +3,32 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 from typing import Any
-from uuid import UUID
-
-import pytest
 
 from services.fieldwork.service.days import work_out_days
 from shared.contracts.personnel import AreaV1, AssignmentV1, Where
 from shared.ids import foreign_id
 from tests.fieldwork.support import (
-    AREA,
     ASSIGNMENT,
     AUXILIARY,
-    COUNTY_LEADER,
-    DEPUTY,
     FAR_VILLAGE,
-    LEADER,
     NEXT_VILLAGE,
     OFFICER,
-    STRANGER,
     VILLAGE,
     WORLD,
     Fieldwork,
     arrival,
     assignment,
-    codes,
     departure,
     outcomes,
     stay,
 )
 
 AREA_ASSIGNMENT = foreign_id("test", "area assignment")
-ENTERED = {"officer": {"badge": "F001"}, "day": "2026-10-19", "entered_by": {"badge": "000001"}}
 
 
 async def presence(fieldwork: Fieldwork) -> list[dict[str, Any]]:
     await fieldwork.tick()
     return await fieldwork.facts("presence")
-
-
-async def roster(fieldwork: Fieldwork, *days: str, by: UUID = LEADER, **claims: Any) -> Any:
-    named = {"officer": {"id": str(AUXILIARY)}, "entered_by": {"id": str(by)}}
-    return await fieldwork.post("/v1/rosters", {"items": [named | {"day": day} for day in days]}, **claims)
 
 
 async def attendance(fieldwork: Fieldwork) -> list[tuple[str, str, int]]:
@@ -140,8 +125,7 @@ async def test_an_area_assignment_counts_all_villages_of_the_area(fieldwork: Fie
 
 
 async def test_a_rostered_day_is_judged_once_it_is_over(fieldwork: Fieldwork) -> None:
-    answer = await roster(fieldwork, "2026-10-18", "2026-10-19", "2026-10-20")
-    assert (answer.status_code, outcomes(answer)) == (200, ["created"] * 3)
+    await fieldwork.rostered("2026-10-18", "2026-10-19", "2026-10-20")
     await fieldwork.sync(arrival("2026-10-19T09:00:00+08:00"))
     assert await attendance(fieldwork) == [("2026-10-18", "absent", 1), ("2026-10-19", "present", 1)]
     assert len(await attendance(fieldwork)) == 2
@@ -152,21 +136,21 @@ async def test_a_rostered_day_is_judged_once_it_is_over(fieldwork: Fieldwork) ->
 
 
 async def test_a_late_arrival_turns_absent_into_present(fieldwork: Fieldwork) -> None:
-    await roster(fieldwork, "2026-10-19")
+    await fieldwork.rostered("2026-10-19")
     await attendance(fieldwork)
     await fieldwork.sync(arrival("2026-10-19T09:00:00+08:00"))
     assert await attendance(fieldwork) == [("2026-10-19", "absent", 1), ("2026-10-19", "present", 2)]
 
 
 async def test_an_arrival_elsewhere_does_not_keep_the_day(fieldwork: Fieldwork) -> None:
-    await roster(fieldwork, "2026-10-19")
+    await fieldwork.rostered("2026-10-19")
     await fieldwork.sync(arrival("2026-10-19T09:00:00+08:00", village=FAR_VILLAGE))
     assert await attendance(fieldwork) == [("2026-10-19", "absent", 1)]
 
 
 async def test_without_a_known_assignment_the_day_is_undecided(blank: Fieldwork) -> None:
     await blank.learn(*(data for data in WORLD if not isinstance(data, AssignmentV1)))
-    await roster(blank, "2026-10-19")
+    await blank.rostered("2026-10-19")
     assert await attendance(blank) == [("2026-10-19", "undecided", 1)]
     await blank.learn(assignment())
     assert await attendance(blank) == [("2026-10-19", "undecided", 1), ("2026-10-19", "absent", 2)]
@@ -183,61 +167,3 @@ async def test_two_workers_and_many_phones_at_once_end_with_the_right_minutes(fi
     facts = await presence(fieldwork)
     assert [fact["revision"] for fact in facts] == list(range(1, len(facts) + 1))
     assert (facts[-1]["minutes_in_village"], facts[-1]["sessions"]) == (12 * 30, 12)
-
-
-async def test_a_roster_day_is_entered_once(fieldwork: Fieldwork) -> None:
-    assert outcomes(await roster(fieldwork, "2026-10-19", "2026-10-19")) == ["created", "duplicate"]
-    assert outcomes(await roster(fieldwork, "2026-10-19")) == ["duplicate"]
-
-
-@pytest.mark.parametrize(
-    ("item", "code"),
-    [
-        (ENTERED | {"officer": {"badge": "nobody"}}, "fieldwork.officer_unknown_yet"),
-        (ENTERED | {"entered_by": {"badge": "nobody"}}, "fieldwork.officer_unknown_yet"),
-        (ENTERED | {"day": "soon"}, "fieldwork.invalid_item"),
-        ({"officer": {"badge": "F001"}, "day": "2026-10-19"}, "fieldwork.invalid_item"),
-        (None, "fieldwork.invalid_item"),
-    ],
-)
-async def test_a_bad_roster_item_is_told(fieldwork: Fieldwork, item: Any, code: str) -> None:
-    assert codes(await fieldwork.post("/v1/rosters", {"items": [item]})) == [code]
-
-
-@pytest.mark.parametrize(
-    ("by", "code"),
-    [
-        (LEADER, None),
-        (COUNTY_LEADER, None),
-        (STRANGER, "fieldwork.not_the_station"),
-    ],
-)
-async def test_the_station_and_the_county_put_officers_on_duty(
-    fieldwork: Fieldwork, by: UUID, code: str | None
-) -> None:
-    answer = await roster(fieldwork, "2026-10-19", by=by)
-    assert codes(answer) == [code]
-    kept = await fieldwork.rows("SELECT entered_by FROM roster")
-    assert [row.entered_by for row in kept] == ([] if code else [by])
-    (audited,) = await fieldwork.rows("SELECT on_behalf_of, result FROM audit WHERE action = 'fieldwork.roster'")
-    assert tuple(audited) == (by, "1 rejected" if code else "1 created")
-
-
-async def test_an_officer_of_an_area_is_put_on_duty_by_its_station(fieldwork: Fieldwork) -> None:
-    posted = assignment(id=AREA_ASSIGNMENT).model_copy(
-        update={"officer_id": COUNTY_LEADER, "where": Where(type="area", id=str(AREA))}
-    )
-    item = ENTERED | {"officer": {"id": str(COUNTY_LEADER)}}
-    assert codes(await fieldwork.post("/v1/rosters", {"items": [item]})) == ["fieldwork.not_the_station"]
-    await fieldwork.learn(posted)
-    assert outcomes(await fieldwork.post("/v1/rosters", {"items": [item]})) == ["created"]
-
-
-async def test_rostering_in_anothers_name_needs_the_scope(fieldwork: Fieldwork) -> None:
-    own: dict[str, Any] = {"scopes": ["fieldwork:verify"], "officer_id": DEPUTY}
-    assert codes(await roster(fieldwork, "2026-10-19", **own)) == ["act_as_required"]
-    assert outcomes(await roster(fieldwork, "2026-10-19", by=DEPUTY, **own)) == ["created"]
-
-
-async def test_another_county_does_not_roster_our_officers(fieldwork: Fieldwork) -> None:
-    assert codes(await roster(fieldwork, "2026-10-19", division="411623")) == ["fieldwork.outside_jurisdiction"]

@@ -102,18 +102,6 @@ async def test_foreign_ids_badges_and_long_codes_name_the_same_things(fieldwork:
     assert first["village"] == second["village"] == VILLAGE
 
 
-async def test_no_other_county_points_a_foreign_name_elsewhere(fieldwork: Fieldwork) -> None:
-    def name(village: str) -> dict[str, Any]:
-        return {"items": [{"system": "provincial-app", "id": "V7", "village": village}]}
-
-    await fieldwork.post("/v1/foreign-villages", name(VILLAGE))
-    theirs = await fieldwork.post("/v1/foreign-villages", name(OTHER_COUNTY_VILLAGE), division="411623")
-    assert (outcomes(theirs), codes(theirs)) == (["conflict"], ["fieldwork.foreign_name_taken"])
-    assert [row.village for row in await fieldwork.rows("SELECT village FROM foreign_village")] == [VILLAGE]
-    assert outcomes(await fieldwork.post("/v1/foreign-villages", name(NEXT_VILLAGE))) == ["created"]
-    assert [row.village for row in await fieldwork.rows("SELECT village FROM foreign_village")] == [NEXT_VILLAGE]
-
-
 async def test_a_foreign_name_is_given_to_a_code_in_plain_digits(fieldwork: Fieldwork) -> None:
     names = {"items": [{"system": "provincial-app", "id": "V7", "village": "41162210020１"}]}
     assert codes(await fieldwork.post("/v1/foreign-villages", names)) == ["fieldwork.invalid_item"]

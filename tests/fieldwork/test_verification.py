@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.verification import Verification
+from shared.contracts.base import Period
+from shared.contracts.personnel import Where
 from shared.ids import new_id
 from shared.security.principal import Principal
 from shared.security.vault import Vault
@@ -24,7 +29,9 @@ from tests.fieldwork.support import (
     STRANGER,
     VILLAGE,
     Fieldwork,
+    certificate,
     codes,
+    headship,
     organisation,
     outcomes,
     person,
@@ -71,14 +78,18 @@ async def test_nobody_verifies_his_own_work(fieldwork: Fieldwork) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "allowed"), [(LEADER, True), (COUNTY_LEADER, True), (STRANGER, False), (AUXILIARY, False)]
+    ("by", "code"),
+    [
+        (LEADER, None),
+        (DEPUTY, None),
+        (COUNTY_LEADER, None),
+        (STRANGER, "fieldwork.not_the_station"),
+        (AUXILIARY, "fieldwork.post_may_not_act"),
+    ],
 )
-async def test_the_villages_station_and_the_county_verify(fieldwork: Fieldwork, by: UUID, allowed: bool) -> None:
+async def test_the_villages_station_and_the_county_verify(fieldwork: Fieldwork, by: UUID, code: str | None) -> None:
     item = await fieldwork.recorded(officer={"id": str(OFFICER)})
-    answer = await fieldwork.decide(verdict(item, by))
-    # The auxiliary belongs to the station; only its own work is barred.
-    expected = allowed or by == AUXILIARY
-    assert codes(answer) == [None if expected else "fieldwork.not_the_station"]
+    assert codes(await fieldwork.decide(verdict(item, by))) == [code]
 
 
 @pytest.mark.parametrize(
@@ -101,32 +112,95 @@ async def test_a_bad_verdict_spoils_no_other(fieldwork: Fieldwork, changes: dict
     assert "13812345678" not in answer.text
 
 
-async def test_a_verdict_is_replaced_by_another_person_with_a_reason(fieldwork: Fieldwork) -> None:
+async def test_a_verdict_is_replaced_from_above_with_a_reason(fieldwork: Fieldwork) -> None:
     item = await fieldwork.recorded()
-    first = verdict_id(await fieldwork.decide(verdict(item)))
-    assert codes(await fieldwork.decide(rejection(item, DEPUTY))) == ["fieldwork.already_decided"]
-    assert codes(await fieldwork.decide(rejection(item, LEADER, replaces=first))) == ["fieldwork.replacer_is_verifier"]
-    second = await fieldwork.decide(rejection(item, DEPUTY, replaces=first, cause="recheck_failed"))
+    first = verdict_id(await fieldwork.decide(verdict(item, DEPUTY)))
+    assert codes(await fieldwork.decide(rejection(item, LEADER))) == ["fieldwork.already_decided"]
+    equal = rejection(item, OFFICER, replaces=first, cause="recheck_failed")
+    assert codes(await fieldwork.decide(equal)) == ["fieldwork.replacer_not_above"]
+    second = await fieldwork.decide(rejection(item, LEADER, replaces=first, cause="recheck_failed"))
     assert outcomes(second) == ["created"]
-    back = verdict(item, LEADER, replaces=verdict_id(second))
-    assert codes(await fieldwork.decide(back)) == ["fieldwork.reason_required"]
-    assert outcomes(await fieldwork.decide(back | {"reason": "record_found"})) == ["created"]
+    back = verdict(item, DEPUTY, replaces=verdict_id(second), reason="record_found")
+    assert codes(await fieldwork.decide(back)) == ["fieldwork.replacer_not_above"]
+    third = verdict(item, COUNTY_LEADER, replaces=verdict_id(second))
+    assert codes(await fieldwork.decide(third)) == ["fieldwork.reason_required"]
+    assert outcomes(await fieldwork.decide(third | {"reason": "record_found"})) == ["created"]
     assert (await fieldwork.names())[1:] == ["activity_verified", "activity_rejected", "activity_verified"]
     history = (await fieldwork.get(f"/v1/activities/{item['id']}")).json()["history"]
     assert [(row["verdict"], row["decided_by"]) for row in history] == [
-        ("verify", str(LEADER)),
-        ("reject", str(DEPUTY)),
-        ("verify", str(LEADER)),
+        ("verify", str(DEPUTY)),
+        ("reject", str(LEADER)),
+        ("verify", str(COUNTY_LEADER)),
     ]
+
+
+async def test_whoever_gave_a_verdict_replaces_it_with_a_reason(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    first = verdict_id(await fieldwork.decide(verdict(item, DEPUTY)))
+    assert outcomes(await fieldwork.decide(rejection(item, DEPUTY, replaces=first))) == ["created"]
+
+
+async def test_a_verdict_keeps_the_rank_of_the_day_it_was_given(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    first = verdict_id(await fieldwork.decide(verdict(item, LEADER)))
+    fieldwork.time.move(days=2)
+    # The head moves on; whoever follows him is his equal, not above him.
+    await fieldwork.learn(headship(DEPUTY, valid=Period(since=date(2026, 10, 21))))
+    before = Period(since=date(2020, 1, 1), until=date(2026, 10, 20))
+    await fieldwork.learn(headship(LEADER, valid=before).model_copy(update={"assignment_id": new_id()}))
+    overruled = rejection(item, DEPUTY, replaces=first)
+    assert codes(await fieldwork.decide(overruled)) == ["fieldwork.replacer_not_above"]
+
+
+async def test_a_head_of_another_station_is_none_here(fieldwork: Fieldwork) -> None:
+    elsewhere = headship().model_copy(update={"where": Where(type="org", id=str(FAR_STATION))})
+    await fieldwork.learn(elsewhere)
+    item = await fieldwork.recorded()
+    first = verdict_id(await fieldwork.decide(verdict(item, DEPUTY)))
+    told = await fieldwork.decide(rejection(item, LEADER, replaces=first))
+    assert codes(told) == ["fieldwork.replacer_not_above"]
+
+
+async def test_what_an_auxiliary_once_verified_the_station_replaces(fieldwork: Fieldwork) -> None:
+    """Kept from the time when anybody of the station could verify: no post acts below it."""
+    item = await fieldwork.recorded(officer={"id": str(OFFICER)})
+    first = verdict_id(await fieldwork.decide(verdict(item, DEPUTY)))
+    async with fieldwork.database.unit() as unit:
+        await unit.connection.execute(text("UPDATE verdict SET decided_by = :by"), {"by": AUXILIARY})
+    assert outcomes(await fieldwork.decide(rejection(item, DEPUTY, replaces=first))) == ["created"]
+
+
+async def test_who_was_present_as_the_officer_does_not_verify(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded(
+        kind="key_person_visit", unit="person", details={}, with_officer={"id": str(OFFICER)}
+    )
+    present = await fieldwork.decide(verdict(item, OFFICER), clearance="restricted")
+    assert codes(present) == ["fieldwork.verifier_was_present"]
+    assert present.json()["items"][0]["problem"]["status"] == 403
+    assert outcomes(await fieldwork.decide(verdict(item, DEPUTY), clearance="restricted")) == ["created"]
+
+
+@pytest.mark.parametrize("kind", ["auxiliary", "volunteer"])
+async def test_neither_auxiliaries_nor_volunteers_decide_about_anything(fieldwork: Fieldwork, kind: str) -> None:
+    helper = new_id()
+    await fieldwork.learn(person(helper, "Z009", kind))
+    item = await fieldwork.recorded()
+    first = verdict_id(await fieldwork.decide(verdict(other := await fieldwork.recorded(), LEADER)))
+    replaced = rejection(other, helper, cause="recheck_failed", replaces=first)
+    told = await fieldwork.decide(verdict(item, helper), replaced)
+    assert codes(told) == ["fieldwork.post_may_not_act"] * 2
+    assert [one["problem"]["status"] for one in told.json()["items"]] == [403, 403]
+    certified = await fieldwork.certify(certificate(certified_by={"id": str(helper)}))
+    assert codes(certified) == ["fieldwork.post_may_not_act"]
+    assert codes(await fieldwork.roster("2026-10-25", by=helper)) == ["fieldwork.post_may_not_act"]
 
 
 async def test_of_two_verdicts_at_once_the_second_is_told_of_the_first(fieldwork: Fieldwork) -> None:
     item = await fieldwork.recorded()
-    who = Principal("backend", frozenset(("act-as",)), COUNTY, "internal", None)
+    who = Principal("backend", frozenset(("act-as:verify",)), COUNTY, "internal", None)
     async with fieldwork.database.unit() as unit:
-        (first,) = await Verification(unit, who, Vault.load(fieldwork.keys.encryption_keys_path)).decide(
-            [verdict(item)]
-        )
+        vault = Vault.load(fieldwork.keys.encryption_keys_path)
+        (first,) = await Verification(unit, who, Kinds(None), vault).decide([verdict(item)])
         second = asyncio.create_task(fieldwork.decide(rejection(item, DEPUTY)))
         await fieldwork.until_blocked(second)
     answer = await second
@@ -189,9 +263,9 @@ async def test_only_the_responsible_stations_work_list_has_the_work(fieldwork: F
     assert waiting["id"] == item["id"]
 
 
-async def test_verifying_for_others_needs_the_scope(fieldwork: Fieldwork) -> None:
+async def test_verifying_for_others_needs_a_scope_of_its_own(fieldwork: Fieldwork) -> None:
     item = await fieldwork.recorded()
-    own = {"scopes": ["fieldwork:verify"], "officer_id": LEADER}
+    own = {"scopes": ["fieldwork:verify", "act-as"], "officer_id": LEADER}
     assert codes(await fieldwork.decide(verdict(item, DEPUTY), **own)) == ["act_as_required"]
     assert outcomes(await fieldwork.decide(verdict(item, LEADER), **own)) == ["created"]
 

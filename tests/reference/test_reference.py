@@ -25,7 +25,7 @@ from shared.database.unit import Database
 from shared.ids import new_id
 from shared.messaging.handling import in_one
 from shared.reference.handlers import REFERENCE, reference_handlers
-from shared.reference.queries import own_work, station_at
+from shared.reference.queries import active_on, own_work, station_at
 from shared.reference.tables import reference_tables
 
 VILLAGE, NEIGHBOUR = "411622101201", "411622101202"
@@ -240,3 +240,35 @@ async def test_the_station_of_a_day_is_the_one_valid_then(database: Database) ->
     assert await station_of(database, VILLAGE, DAY) == after.org_id
     async with database.engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM known_organisation"))).scalar_one() == 2
+
+
+TODAY = date(2026, 11, 20)
+ENDED, ENDS = Period(since=date(2020, 1, 1), until=DAY), Period(since=date(2020, 1, 1), until=date(2027, 6, 30))
+
+
+@pytest.mark.parametrize(
+    ("changes", "day", "active"),
+    [
+        ({}, DAY, True),
+        ({"account": "none"}, DAY, True),
+        ({"status": "confirmed"}, DAY, True),
+        ({}, date(2019, 12, 31), False),
+        ({"valid": ENDED}, DAY, True),
+        ({"valid": ENDED}, date(2026, 10, 16), False),
+        ({"status": "left"}, DAY, False),
+        ({"account": "closed"}, DAY, False),
+        # Who left on a day that is past was there before it, however late the day is told.
+        ({"status": "left", "account": "closed", "valid": ENDED}, DAY, True),
+        ({"status": "left", "account": "closed", "valid": ENDED}, date(2026, 10, 16), False),
+        # A last day to come does not say when the account was closed.
+        ({"account": "closed", "valid": ENDS}, DAY, False),
+        ({"name": "", "valid": ENDED}, DAY, False),
+    ],
+)
+async def test_who_is_in_service_on_a_day(database: Database, changes: dict[str, Any], day: date, active: bool) -> None:
+    said = {"officer_id": new_id(), "kind": "officer", "name": "测试", "employer": new_id(), "full_time": True}
+    states = {"status": "active", "account": "open", "valid": ALWAYS}
+    await tell(database, OfficerV1.model_validate(said | states | changes))
+    query = text(f"SELECT {active_on('o', ':day', ':today')} FROM known_officer o")
+    async with database.engine.connect() as connection:
+        assert await connection.scalar(query, {"day": day, "today": TODAY}) is active

@@ -15,8 +15,10 @@ from services.fieldwork.repository.visibility import visible
 from services.fieldwork.tables import change
 from shared.security.principal import Principal
 
-What = Literal["recorded", "verified", "rejected", "certified", "revoked"]
-ItemType = Literal["activity", "arrival", "departure", "certificate"]
+What = Literal[
+    "recorded", "verified", "rejected", "certified", "revoked", "to_confirm", "confirmed", "refused", "withdrawn"
+]
+ItemType = Literal["activity", "arrival", "departure", "certificate", "roster"]
 
 
 @dataclass(frozen=True, slots=True)

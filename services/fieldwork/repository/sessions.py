@@ -13,14 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.fieldwork.repository.items import hashes_in
 from services.fieldwork.repository.statements import Insertion
 from services.fieldwork.rules.presence import Place, Session
-from services.fieldwork.tables import arrival, departure, roster
+from services.fieldwork.tables import arrival, departure
 from shared.reference.queries import valid_on
 
 OfficerDay = tuple[UUID, date]
 
 _ARRIVAL = Insertion(arrival, [column.name for column in arrival.columns])
 _DEPARTURE = Insertion(departure, [column.name for column in departure.columns])
-_ROSTER = Insertion(roster, ["officer", "day", "county", "entered_by", "subject", "recorded_at", "revision"])
 arrival_hashes, departure_hashes = hashes_in(arrival), hashes_in(departure)
 
 _ARRIVALS = text("SELECT id, officer, village, at, day FROM arrival WHERE id = ANY(CAST(:ids AS uuid[]))")
@@ -64,7 +63,7 @@ _MARK_DAYS_OVER = text(
     _MARK.format(
         pairs="""
         SELECT officer, day FROM (
-            SELECT officer, day FROM roster r WHERE state IS NULL AND day < :today
+            SELECT officer, day FROM roster r WHERE state IS NULL AND on_duty AND day < :today
               AND NOT EXISTS (SELECT FROM day_due d WHERE d.officer = r.officer AND d.day = r.day)
             ORDER BY day, officer LIMIT :limit) AS over ORDER BY officer, day"""
     )
@@ -115,7 +114,7 @@ _STORED = text(
 )
 
 _ROSTERED = text(
-    f"SELECT r.officer, r.day, r.county, r.state, r.revision FROM {_DUE} JOIN roster r USING (officer, day)"  # noqa: S608
+    f"SELECT r.officer, r.day, r.county, r.on_duty, r.state, r.revision FROM {_DUE} JOIN roster r USING (officer, day)"  # noqa: S608
 )
 
 _JUDGE = text(
@@ -168,11 +167,6 @@ async def insert_departures(connection: AsyncConnection, rows: Sequence[tuple[An
 async def arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
     """Arrivals by id."""
     return {row.id: row for row in await connection.execute(_ARRIVALS, {"ids": list(ids)})}
-
-
-async def insert_roster(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[OfficerDay]:
-    """Keep rostered days (officer, day, county, entered_by, subject, recorded_at, revision); returns the new ones."""
-    return {(row.officer, row.day) for row in await connection.execute(_ROSTER.statement, _ROSTER.parameters(rows))}
 
 
 async def mark(connection: AsyncConnection, days: Collection[OfficerDay]) -> None:
@@ -234,7 +228,7 @@ async def stored_presence(
 
 
 async def rostered(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, Row[Any]]:
-    """Those days the officers were on the roster, with what was judged last."""
+    """Those days the officers are on the roster or were taken off it, with what was judged last."""
     return {(row.officer, row.day): row for row in await connection.execute(_ROSTERED, _columns(days))}
 
 

@@ -11,11 +11,11 @@ from uuid import UUID
 Outcome = Literal["verify", "reject"]
 Fault = Literal[
     "verifier_is_author",
-    "not_the_station",
+    "verifier_was_present",
     "quantity_above_claimed",
     "already_decided",
     "nothing_to_replace",
-    "replacer_is_verifier",
+    "replacer_not_above",
     "reason_required",
 ]
 
@@ -33,31 +33,30 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A verdict somebody wants to give."""
+    """A verdict somebody wants to give; `outranks` says whether his post is above that of who gave the standing one."""
 
     verifier: UUID
-    is_responsible: bool
+    outranks: bool
     quantity: Decimal | None
     replaces: UUID | None
     reason: str | None
 
 
-def fault(workers: frozenset[UUID], claimed: Decimal, standing: Standing | None, proposed: Proposed) -> Fault | None:
-    """Why the verdict may not be given; `workers` are author and doer of the activity (A-201)."""
-    if proposed.verifier in workers:
+def own_work(workers: frozenset[UUID], present: UUID | None, verifier: UUID) -> Fault | None:
+    """Nobody verifies what he entered or did himself (A-201), nor what he was present at as the officer (C-31)."""
+    if verifier in workers:
         return "verifier_is_author"
-    if not proposed.is_responsible:
-        return "not_the_station"
+    return "verifier_was_present" if verifier == present else None
+
+
+def fault(claimed: Decimal, standing: Standing | None, proposed: Proposed) -> Fault | None:
+    """Why a verdict of somebody who may verify this work may not be given."""
     if proposed.quantity is not None and proposed.quantity > claimed:
         return "quantity_above_claimed"
-    return _replacement_fault(standing, proposed)
-
-
-def _replacement_fault(standing: Standing | None, proposed: Proposed) -> Fault | None:
     if standing is None:
         return "nothing_to_replace" if proposed.replaces else None
     if proposed.replaces != standing.id:
         return "already_decided"
-    if proposed.verifier == standing.decided_by:
-        return "replacer_is_verifier"
+    if proposed.verifier != standing.decided_by and not proposed.outranks:
+        return "replacer_not_above"
     return None if proposed.reason else "reason_required"

@@ -95,10 +95,37 @@ class CertificateBatch(BaseModel):
 
 
 class RosterBatch(BaseModel):
-    """1 to 500 rostered days."""
+    """1 to 500 rostered days; `on_duty: false` takes one back, a day that has come needs a reason."""
 
     items: RawItems = Field(
-        examples=[[{"officer": {"badge": "F001"}, "day": "2026-10-05", "entered_by": {"badge": "000001"}}]]
+        examples=[
+            [
+                {"officer": {"badge": "F001"}, "day": "2027-10-05", "entered_by": {"badge": "000001"}},
+                {
+                    "officer": {"badge": "F001"},
+                    "day": "2026-10-05",
+                    "on_duty": False,
+                    "entered_by": {"badge": "000001"},
+                    "reason": "on_leave",
+                },
+            ]
+        ]
+    )
+
+
+class RosterConfirmationBatch(BaseModel):
+    """1 to 500 decisions about corrections of rosters."""
+
+    items: RawItems = Field(
+        examples=[
+            [
+                {
+                    "id": "01a20110-0311-7368-8c1b-b70b54e39036",
+                    "confirmed_by": {"badge": "000002"},
+                    "confirm": True,
+                }
+            ]
+        ]
     )
 
 

@@ -192,11 +192,25 @@ class Certificate(Item):
 
 
 class RosterDay(Item):
-    """An officer is on duty that day (F-021); `entered_by` of the station, or above it, says so."""
+    """An officer is on duty that day, or no longer (F-021); on the day or after it, that is a correction with a reason.
+
+    `entered_by` of the station, or above it, says so.
+    """
 
     officer: OfficerRef
     day: Annotated[date, Field(ge=EARLIEST.date(), lt=LATEST.date())]
+    on_duty: bool = True
     entered_by: OfficerRef
+    reason: Code | None = None
+
+
+class RosterConfirmation(Item):
+    """Somebody else says that a correction of a roster is right, or with a reason that it is not."""
+
+    id: UUID
+    confirmed_by: OfficerRef
+    confirm: bool
+    reason: Code | None = None
 
 
 class ForeignVillage(Item):

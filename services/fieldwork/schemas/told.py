@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -20,6 +20,7 @@ class ItemOutcome(BaseModel):
     activity_id: UUID | None = None
     verdict_id: UUID | None = None
     outside_assignment: bool | None = None
+    state: Literal["holds", "waiting"] | None = None
     problem: dict[str, Any] | None = None
 
 
@@ -94,6 +95,19 @@ class ActivityView(BaseModel):
     history: list[VerdictView]
 
 
+class WaitingRoster(BaseModel):
+    """A correction of a roster that somebody else has to confirm or refuse."""
+
+    id: UUID
+    officer: UUID
+    day: date
+    on_duty: bool
+    village: str
+    reason: str
+    entered_by: UUID
+    recorded_at: datetime
+
+
 class RevokedCertificate(BaseModel):
     """A certificate that no longer holds."""
 
@@ -106,9 +120,11 @@ class ChangeView(BaseModel):
     """What became of an item, at its place in the feed of its county."""
 
     position: int
-    item_type: Literal["activity", "arrival", "departure", "certificate"]
+    item_type: Literal["activity", "arrival", "departure", "certificate", "roster"]
     item_id: UUID
-    what: Literal["recorded", "verified", "rejected", "certified", "revoked"]
+    what: Literal[
+        "recorded", "verified", "rejected", "certified", "revoked", "to_confirm", "confirmed", "refused", "withdrawn"
+    ]
     village: str
     verdict_id: UUID | None
     at: datetime

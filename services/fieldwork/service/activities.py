@@ -70,13 +70,13 @@ class Activities:
         """The row of an activity that fulfils every rule; otherwise the entry is told why not."""
         item, known = entry.given, self._known
         try:
-            author = known.acting(item.officer)
-            entry.actor = author.officer_id
-            village = known.village(item.village)
-            done_by = known.officer(item.done_by) if item.done_by is not None else author
-            companion = known.officer(item.with_officer) if item.with_officer is not None else None
-            _require_past(self._unit, item)
             day = shanghai_day(item.since)
+            village = known.village(item.village, day)
+            author = known.acting(item.officer, day)
+            entry.actor = author.officer_id
+            done_by = known.acting(item.done_by, day) if item.done_by is not None else author
+            companion = known.companion(item.with_officer, day) if item.with_officer is not None else None
+            _require_past(self._unit, item)
             details = _json(item.details)
             kind = self._kind(item, details, bound.schemes(village, day))
             _require_officer(kind, author, done_by, companion)
@@ -166,7 +166,7 @@ class Activities:
             for row in replaced
         ]
         await repository.save_verdicts(self._unit.connection, verdicts)
-        self._unit.outbox.add(*(_superseded(row, self._unit, self._known.officer(row.author).org) for row in replaced))
+        self._unit.outbox.add(*(_superseded(row, self._unit, self._known.person(row.author).org) for row in replaced))
         return [
             Change(row.village, "activity", row.id, "rejected", verdict["id"], row.classification)
             for row, verdict in zip(replaced, verdicts, strict=True)

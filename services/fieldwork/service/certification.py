@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +15,19 @@ from services.fieldwork.errors import (
     AlreadyRevoked,
     CertificateNotFound,
     InTheFuture,
-    NotTheStation,
+    OwnSheet,
     StationUnknownYet,
 )
 from services.fieldwork.repository import certificates as repository
-from services.fieldwork.repository import changes, people
+from services.fieldwork.repository import changes, holders
 from services.fieldwork.repository.certificates import Matter
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.people import Person
+from services.fieldwork.rules.certificates import last_day
 from services.fieldwork.schemas.given import Certificate, Revocation
+from services.fieldwork.service.acts import Deciders
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict, settle
+from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.contracts.base import Period
@@ -38,90 +42,122 @@ from shared.web.problems import Problem
 _TYPES = {"certificate": TypeAdapter(Certificate)}
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A certificate that somebody known wants to give for a known village."""
+
+    item: Certificate
+    by: Person
+    village: str
+
+    @property
+    def fed(self) -> holders.Fed:
+        """Whose sheet it would feed if it were his own village."""
+        return self.by.officer_id, self.village, self.item.first_day, last_day(self.item.first_day)
+
+    @property
+    def matter(self) -> Matter:
+        """What it is about."""
+        return self.village, self.item.of, self.item.first_day
+
+
 class Certification:
     """Certificates of one call."""
 
-    def __init__(self, unit: Unit, who: Principal, vault: Vault) -> None:
+    def __init__(self, unit: Unit, who: Principal, kinds: Kinds, vault: Vault) -> None:
         self._unit = unit
         self._who = who
+        self._kinds = kinds
         self._vault = vault
         self._today = shanghai_day(unit.now)
 
     async def certify(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
         """Keep and publish the good and new ones."""
         entries = await Reader(self._vault, _TYPES, lambda _: "certificate").read(raw_items)
-        read = [entry.given for entry in entries if entry.item]
-        known = await References.of(
-            self._unit, self._who, [item.certified_by for item in read], [item.village for item in read]
-        )
-        inside = [code for code in known.villages.values() if self._who.covers(code)]
-        stations = await people.stations(self._unit.connection, inside, self._today)
-        rows = {
-            entry.index: row for entry in entries if entry.is_open and (row := self._checked(entry, known, stations))
-        }
+        wanted = await self._permitted(entries, await self._wanted(entries))
 
         async def insert(chosen: list[Entry[Certificate]]) -> set[UUID]:
-            return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
+            rows = [self._row(entry, wanted[entry.index]) for entry in chosen]
+            return await repository.insert(self._unit.connection, rows)
 
         created = await settle(self._unit, repository.hashes, entries, lambda item: item.id, insert)
-        await self._name_those_in_force(entries, known)
-        made = [self._fact(entry, known) for entry in created]
+        await self._name_those_in_force(entries, wanted)
+        made = [self._fact(wanted[entry.index]) for entry in created]
         self._unit.outbox.add(*made)
         await audit_batch(self._unit, self._who, "fieldwork.certify", entries)
         told = [Change(fact.data.village, "certificate", fact.data.certificate_id, "certified") for fact in made]
         await changes.append(self._unit.connection, told, self._unit.now)
         return [outcome_dict(entry, **({"id": entry.item.id} if entry.item else {})) for entry in entries]
 
-    def _checked(
-        self, entry: Entry[Certificate], known: References, stations: dict[str, UUID]
-    ) -> tuple[Any, ...] | None:
-        item = entry.given
-        try:
-            certifier = known.acting(item.certified_by)
-            entry.actor = certifier.officer_id
-            village = known.village(item.village)
-            _require_station(certifier, stations.get(village))
-            if item.first_day > self._today:
-                raise InTheFuture("不能证明尚未开始的月份")
-        except Problem as problem:
-            entry.fail(problem)
-            return None
-        sent = (item.id, entry.content_hash, self._who.subject, self._unit.now)
-        return (*sent, village, item.of, item.first_day, certifier.officer_id, certifier.org, "in_force")
+    async def _wanted(self, entries: Sequence[Entry[Certificate]]) -> dict[int, Wanted]:
+        """Who certifies what; the other entries are told what is wrong with what they name."""
+        read = [entry.given for entry in entries if entry.item]
+        known = await References.of(
+            self._unit, self._who, [item.certified_by for item in read], [item.village for item in read]
+        )
+        return {entry.index: found for entry in entries if entry.is_open and (found := _named(entry, known))}
 
-    async def _name_those_in_force(self, entries: Sequence[Entry[Certificate]], known: References) -> None:
+    async def _permitted(self, entries: Sequence[Entry[Certificate]], wanted: dict[int, Wanted]) -> dict[int, Wanted]:
+        """Those that may be given; the other entries are told why not."""
+        asked = [(one.by.officer_id, one.village, self._today) for one in wanted.values()]
+        deciders = await Deciders.of("certify", self._unit, self._kinds, asked)
+        villages = {one.village for one in wanted.values()}
+        stations = await holders.stations(self._unit.connection, villages, self._today)
+        fed = await holders.fed(self._unit.connection, [one.fed for one in wanted.values()])
+        for index, one in wanted.items():
+            try:
+                self._require(one, deciders, stations, fed)
+            except Problem as problem:
+                entries[index].fail(problem)
+        return {index: one for index, one in wanted.items() if entries[index].is_open}
+
+    def _require(self, one: Wanted, deciders: Deciders, stations: dict[str, UUID], fed: set[holders.Fed]) -> None:
+        if one.village not in stations:
+            raise StationUnknownYet
+        if one.fed in fed:
+            raise OwnSheet("请由当月不在该村任职的人员出具")
+        month_ends = last_day(one.item.first_day)
+        deciders.require((one.by.officer_id, one.village, self._today), month_ends)
+        if not deciders.may_certify(one.village, one.item.first_day, self._today):
+            raise InTheFuture("该月尚未过完,请在当月最后一天或之后出具")
+
+    def _row(self, entry: Entry[Certificate], one: Wanted) -> tuple[Any, ...]:
+        sent = (one.item.id, entry.content_hash, self._who.subject, self._unit.now)
+        return (*sent, *one.matter, one.by.officer_id, one.by.org, "in_force")
+
+    async def _name_those_in_force(self, entries: Sequence[Entry[Certificate]], wanted: dict[int, Wanted]) -> None:
         """What is still open met another certificate for the same matter."""
-        left = {entry.index: _matter(entry.given, known) for entry in entries if entry.is_open}
+        left = {entry.index: wanted[entry.index].matter for entry in entries if entry.is_open}
         standing = await repository.in_force(self._unit.connection, set(left.values()))
         for index, matter in left.items():
             found = standing.get(matter)
             named = {"certificate_id": str(found.id)} if found else {}
             entries[index].conflict(AlreadyCertified("如有误请先撤销现有证明", **named))
 
-    def _fact(self, entry: Entry[Certificate], known: References) -> Fact[NothingCertifiedV1]:
-        item, certifier = entry.given, known.officer(entry.given.certified_by)
+    def _fact(self, one: Wanted) -> Fact[NothingCertifiedV1]:
         data = NothingCertifiedV1(
-            certificate_id=item.id,
-            village=known.village(item.village),
-            of=item.of,
-            month=_period(item.first_day),
-            certified_by=certifier.officer_id,
-            certifier_org=certifier.org,
+            certificate_id=one.item.id,
+            village=one.village,
+            of=one.item.of,
+            month=_period(one.item.first_day),
+            certified_by=one.by.officer_id,
+            certifier_org=one.by.org,
             state="in_force",
         )
-        return self._envelope(data, certifier)
+        return self._envelope(data, one.by)
 
     async def revoke(self, id: UUID, revocation: Revocation) -> dict[str, Any]:
         """The station takes a certificate back; the base points of the month go with it."""
         known = await References.of(self._unit, self._who, [revocation.revoked_by])
-        revoker = known.acting(revocation.revoked_by)
+        revoker = known.deciding(revocation.revoked_by)
         row = await repository.lock(self._unit.connection, id, self._who.division)
         if row is None:
             raise CertificateNotFound("请核对证明编号")
         if row.state == "revoked":
             raise AlreadyRevoked("无需再次撤销", revoked_at=row.revoked_at)
-        stations = await people.stations(self._unit.connection, [row.village], self._today)
-        _require_station(revoker, stations.get(row.village))
+        asked = (revoker.officer_id, row.village, self._today)
+        deciders = await Deciders.of("certify", self._unit, self._kinds, [asked])
+        deciders.require(asked, last_day(row.month))
         await repository.revoke(self._unit.connection, id, revoker.officer_id, revocation.reason, self._unit.now)
         data = NothingCertifiedV1(
             certificate_id=id,
@@ -144,17 +180,16 @@ class Certification:
         return Fact.of(data, time=self._unit.now, actor=by.officer_id, actor_org=by.org, jurisdiction=data.village)
 
 
-def _require_station(certifier: Person, station: UUID | None) -> None:
-    if station is None:
-        raise StationUnknownYet
-    if certifier.org != station:
-        raise NotTheStation("请由该村责任派出所的人员办理")
-
-
-def _matter(item: Certificate, known: References) -> Matter:
-    return known.village(item.village), item.of, item.first_day
+def _named(entry: Entry[Certificate], known: References) -> Wanted | None:
+    item = entry.given
+    try:
+        by = known.deciding(item.certified_by)
+        entry.actor = by.officer_id
+        return Wanted(item, by, known.village(item.village, item.first_day))
+    except Problem as problem:
+        entry.fail(problem)
+        return None
 
 
 def _period(first_day: date) -> Period:
-    next_month = (first_day + timedelta(days=31)).replace(day=1)
-    return Period(since=first_day, until=next_month - timedelta(days=1))
+    return Period(since=first_day, until=last_day(first_day))

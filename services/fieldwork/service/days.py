@@ -18,6 +18,8 @@ from shared.contracts.fieldwork import AttendanceJudgedV1, PresenceDayUpdatedV1
 from shared.database.unit import Unit
 
 BATCH = 500
+WITHDRAWN = "withdrawn"
+"""Kept as the judgement of a day whose roster no longer holds."""
 
 
 async def mark_days_over(unit: Unit) -> bool:
@@ -84,21 +86,27 @@ class Days:
         self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[Session], judged: Any
     ) -> None:
         officer, day = key
-        if day >= shanghai_day(self._unit.now):
+        if day >= shanghai_day(self._unit.now) or not (judged.on_duty or judged.state):
             return
         # A stay that goes on past midnight is an arrival of the new day too.
         visited = {session.village for session in sessions}
-        state = attendance(places, visited)
+        state = attendance(places, visited) if judged.on_duty else WITHDRAWN
         if state == judged.state:
             return
         revision = judged.revision + 1
         self._attendance.append((officer, day, state, revision))
-        data = AttendanceJudgedV1(officer_id=officer, day=day, rostered=True, state=state, revision=revision)
-        self._publish(data, judged.county)
+        self._publish(_judgement(officer, day, state, revision), judged.county)
 
     def _publish(self, data: PresenceDayUpdatedV1 | AttendanceJudgedV1, county: str) -> None:
         fact = Fact.of(data, time=self._unit.now, actor=data.officer_id, jurisdiction=county)
         self._unit.outbox.add(fact)
+
+
+def _judgement(officer: UUID, day: date, state: str, revision: int) -> AttendanceJudgedV1:
+    """A day taken off the roster after it was judged asks nothing of him any more."""
+    on_duty = state != WITHDRAWN
+    told = {"officer_id": officer, "day": day, "rostered": on_duty, "state": state if on_duty else "excused"}
+    return AttendanceJudgedV1.model_validate(told | {"revision": revision})
 
 
 def _former(row: Any) -> Place:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from pydantic import TypeAdapter
 
 from services.fieldwork.errors import ForeignNameTaken
 from services.fieldwork.repository import people
+from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import ForeignVillage
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
 from services.fieldwork.service.references import References
+from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.ids import foreign_id
 from shared.security.principal import Principal
@@ -31,13 +34,15 @@ class ForeignVillages:
         self._vault = vault
 
     async def keep(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
-        """Keep names of known villages inside one's jurisdiction; a name given twice means the later village."""
+        """Keep names of known villages inside one's jurisdiction; in a county the later word for a name counts."""
         entries = await Reader(self._vault, _TYPES, lambda _: "foreign_village").read(raw_items)
         known = await References.of(self._unit, self._who, (), [e.given.village[:12] for e in entries if e.item])
-        names = dict(name for entry in entries if entry.is_open and (name := _name(entry, known)))
-        kept = await people.keep_foreign_villages(self._unit.connection, names, self._who, self._unit.now)
+        today = shanghai_day(self._unit.now)
+        names = {(county_of(village), _ref(entry.given)): village for entry, village in _named(entries, known, today)}
+        given = [(ref, village) for (_, ref), village in names.items()]
+        kept = await people.keep_foreign_villages(self._unit.connection, given, self._who, self._unit.now)
         for entry in entries:
-            if entry.is_open and _ref(entry.given) in kept:
+            if entry.is_open and (county_of(entry.given.village), _ref(entry.given)) in kept:
                 entry.outcome = "created"
             elif entry.is_open:
                 entry.conflict(ForeignNameTaken())
@@ -45,12 +50,15 @@ class ForeignVillages:
         return [outcome_dict(entry) for entry in entries]
 
 
-def _name(entry: Entry[ForeignVillage], known: References) -> tuple[UUID, str] | None:
-    try:
-        return _ref(entry.given), known.village(entry.given.village[:12])
-    except Problem as problem:
-        entry.fail(problem)
-        return None
+def _named(
+    entries: Sequence[Entry[ForeignVillage]], known: References, today: date
+) -> Iterator[tuple[Entry[ForeignVillage], str]]:
+    for entry in entries:
+        if entry.is_open:
+            try:
+                yield entry, known.village(entry.given.village[:12], today)
+            except Problem as problem:
+                entry.fail(problem)
 
 
 def _ref(given: ForeignVillage) -> UUID:

@@ -1,4 +1,4 @@
-"""Which kinds of work may be recorded where, by the schemes the village's jurisdiction runs (C-01)."""
+"""What the schemes of a place say: which kinds of work may be recorded there, and who decides about it (C-01)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from services.fieldwork.repository.people import Binding
-from services.fieldwork.scheme import ActivityKind, FieldworkScheme
+from services.fieldwork.scheme import ActivityKind, Acts, FieldworkScheme
+from shared.reference.bindings import Binding, schemes_at
 from shared.schemes.loader import read_scheme, scheme_ids, validate
 
 
 class Kinds:
-    """The kinds of all schemes that have a fieldwork part, read once when the process starts."""
+    """The kinds and acts of all schemes that have a fieldwork part, read once when the process starts."""
 
     def __init__(self, override_dir: Path | None) -> None:
-        self._schemes: Mapping[str, Mapping[str, ActivityKind]] = {
-            scheme: validate(documents["fieldwork"], FieldworkScheme).kinds
+        self._schemes: Mapping[str, FieldworkScheme] = {
+            scheme: validate(documents["fieldwork"], FieldworkScheme)
             for scheme in scheme_ids(override_dir)
             if "fieldwork" in (documents := read_scheme(scheme, override_dir))
         }
 
     def under(self, schemes: Iterable[str], kind: str) -> list[ActivityKind]:
         """The definitions of a kind under those schemes."""
-        return [known[kind] for known in (self._schemes.get(scheme, {}) for scheme in schemes) if kind in known]
+        return [known.kinds[kind] for known in self._known(schemes) if kind in known.kinds]
+
+    def acts(self, schemes: Iterable[str]) -> list[Acts]:
+        """Who decides about others' work under those schemes."""
+        return [known.acts for known in self._known(schemes)]
+
+    def _known(self, schemes: Iterable[str]) -> list[FieldworkScheme]:
+        return [self._schemes[scheme] for scheme in schemes if scheme in self._schemes]
 
 
 class Bound:
@@ -33,20 +40,9 @@ class Bound:
         self._bindings = bindings
         self._found: dict[tuple[str, date], tuple[str, ...]] = {}
 
-    def schemes(self, village: str, day: date) -> tuple[str, ...]:
+    def schemes(self, place: str, day: date) -> tuple[str, ...]:
         """Scheme ids; empty while nobody has said which."""
-        key = (village, day)
+        key = (place, day)
         if key not in self._found:
-            self._found[key] = self._look(village, day)
+            self._found[key] = tuple(sorted({found.scheme for found in schemes_at(self._bindings, place, day)}))
         return self._found[key]
-
-    def _look(self, village: str, day: date) -> tuple[str, ...]:
-        valid = [
-            b
-            for b in self._bindings
-            if village.startswith(b.jurisdiction)
-            and b.valid_from <= day
-            and (b.valid_until is None or day <= b.valid_until)
-        ]
-        narrowest = max((len(b.jurisdiction) for b in valid), default=0)
-        return tuple(sorted({b.scheme for b in valid if len(b.jurisdiction) == narrowest}))

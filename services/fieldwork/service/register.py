@@ -26,7 +26,6 @@ from services.fieldwork.service.batches import Entry, settle
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
-from shared.security.principal import acting_for
 from shared.web.problems import Problem
 
 
@@ -52,14 +51,14 @@ class Register:
     def _arrival(self, entry: Entry[Arrival]) -> tuple[Any, ...] | None:
         item = entry.given
         try:
-            officer = self._known.acting(item.officer)
+            day = shanghai_day(item.at)
+            village = self._known.village(item.village, day)
+            officer = self._known.acting(item.officer, day)
             entry.actor = officer.officer_id
-            village = self._known.village(item.village)
             _require(time_fault(self._unit.now, item.at, None))
         except Problem as problem:
             entry.fail(problem)
             return None
-        day = shanghai_day(item.at)
         entry.work = (officer.officer_id, village, day)
         sent = (item.id, entry.content_hash, self._known.who.subject, self._unit.now)
         return (*sent, officer.officer_id, village, day, item.at)
@@ -70,6 +69,7 @@ class Register:
         if not entries:
             return []
         begun = await repository.arrivals(self._unit.connection, {entry.given.session for entry in opened})
+        await self._known.add(self._unit, {session.officer for session in begun.values()})
         rows = {entry.index: row for entry in opened if (row := self._departure(entry, begun))}
 
         async def insert(chosen: list[Entry[Departure]]) -> set[UUID]:
@@ -92,9 +92,9 @@ class Register:
             session = begun.get(item.session)
             if session is None:
                 raise SessionUnknownYet
-            entry.actor = acting_for(self._known.who, session.officer)
             if not self._known.who.covers(session.village):
                 raise OutsideJurisdiction
+            entry.actor = self._known.acting(session.officer, shanghai_day(item.at)).officer_id
             _require(session_fault(self._unit.now, session.at, item.at))
         except Problem as problem:
             entry.fail(problem)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.fieldwork.repository import changes, people
+from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.schemas.given import Activity, Arrival, Departure
 from services.fieldwork.service.activities import Activities
@@ -16,6 +16,7 @@ from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.references import Ref, References
 from services.fieldwork.service.register import Register
 from shared.database.unit import Unit
+from shared.reference.bindings import known_bindings
 from shared.reference.queries import Work, own_work
 from shared.security.principal import Principal
 from shared.security.vault import Vault
@@ -79,7 +80,7 @@ class Sync:
         return await References.of(self._unit, self._who, officers, villages)
 
     async def _bound(self, entries: Sequence[Entry[SyncItem]]) -> Bound:
-        return Bound(await people.bindings(self._unit.connection) if _of(entries, Activity) else ())
+        return Bound(await known_bindings(self._unit.connection) if _of(entries, Activity) else ())
 
     async def _told(self, entries: Sequence[Entry[SyncItem]]) -> list[dict[str, Any]]:
         """Work outside one's own villages or dates is kept and marked, never refused (C-39, I-109)."""

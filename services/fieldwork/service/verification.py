@@ -1,4 +1,4 @@
-"""Verdicts: somebody else than the author confirms or rejects work, and may be overruled by a third (A-201, A-208)."""
+"""Verdicts: somebody else than the author confirms or rejects work, and may be overruled from above (A-201, A-208)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from services.fieldwork.errors import (
     ActivityNotFound,
     AlreadyDecided,
     NothingToReplace,
-    NotTheStation,
     QuantityAboveClaimed,
     ReasonRequired,
-    ReplacerIsVerifier,
+    ReplacerNotAbove,
     Superseded,
     VerifierIsAuthor,
+    VerifierWasPresent,
 )
 from services.fieldwork.repository import activities as repository
-from services.fieldwork.repository import changes, people
+from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
+from services.fieldwork.repository.holders import Asked
 from services.fieldwork.repository.people import Person
 from services.fieldwork.rules import verdicts as rules
 from services.fieldwork.rules.verdicts import Standing
 from services.fieldwork.schemas.given import Reject, Verify
+from services.fieldwork.service.acts import Deciders
 from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.contracts.envelope import Fact
@@ -55,10 +58,12 @@ class Given:
 class Verification:
     """One call of `POST /v1/activities/verifications`."""
 
-    def __init__(self, unit: Unit, who: Principal, vault: Vault) -> None:
+    def __init__(self, unit: Unit, who: Principal, kinds: Kinds, vault: Vault) -> None:
         self._unit = unit
         self._who = who
+        self._kinds = kinds
         self._vault = vault
+        self._today = shanghai_day(unit.now)
         self._given: dict[UUID, list[Given]] = {}
         self._rows: list[dict[str, Any]] = []
         self._verdict_ids: dict[int, UUID] = {}
@@ -72,24 +77,41 @@ class Verification:
         # Locked first, read after: of two verdicts at once the second sees the first.
         activities = await repository.lock(self._unit.connection, asked, self._who)
         self._given = _given(await repository.history(self._unit.connection, activities))
-        pairs = [
-            (activity.village, verifiers[entry.index].org)
-            for entry in entries
-            if entry.is_open and (activity := activities.get(entry.given.activity_id))
-        ]
-        responsible = await people.responsible(self._unit.connection, pairs, shanghai_day(self._unit.now))
+        await known.add(self._unit, {activity.done_by for activity in activities.values()})
+        deciders = await Deciders.of("verify", self._unit, self._kinds, self._asked(entries, verifiers, activities))
         for entry in entries:
             if entry.is_open:
-                self._judge(entry, activities.get(entry.given.activity_id), verifiers[entry.index], responsible)
+                activity = activities.get(entry.given.activity_id)
+                self._judge(entry, activity, verifiers[entry.index], known, deciders)
         await self._save(activities)
         await audit_batch(self._unit, self._who, "fieldwork.verify", entries)
         await changes.append(self._unit.connection, self._changes(activities), self._unit.now)
         return [self._told(entry) for entry in entries]
 
+    def _asked(
+        self,
+        entries: Sequence[Entry[Verdict]],
+        verifiers: Mapping[int, Person],
+        activities: Mapping[UUID, Row[Any]],
+    ) -> set[Asked]:
+        """Who wants to decide today, and who decided when; somebody of this batch may be replaced by another of it."""
+        places = {activity.id: activity.village for activity in activities.values()}
+        wanted = {
+            (verifiers[entry.index].officer_id, places[entry.given.activity_id], self._today)
+            for entry in entries
+            if entry.is_open and entry.given.activity_id in places
+        }
+        decided = {_decided(given[-1].standing, places[id]) for id, given in self._given.items() if given}
+        return wanted | decided
+
     def _judge(
-        self, entry: Entry[Verdict], activity: Row[Any] | None, verifier: Person, responsible: set[tuple[str, UUID]]
+        self,
+        entry: Entry[Verdict],
+        activity: Row[Any] | None,
+        verifier: Person,
+        known: References,
+        deciders: Deciders,
     ) -> None:
-        item = entry.given
         if activity is None:
             entry.fail(ActivityNotFound())
             return
@@ -102,15 +124,36 @@ class Verification:
             entry.conflict(Superseded("请核实新的登记"))
             return
         standing = given[-1].standing if given else None
-        quantity = item.quantity if isinstance(item, Verify) else None
-        is_responsible = (activity.village, verifier.org) in responsible
-        proposed = rules.Proposed(verifier.officer_id, is_responsible, quantity, item.replaces, item.reason)
-        workers = frozenset((activity.author, activity.done_by))
-        fault = rules.fault(workers, activity.quantity, standing, proposed)
+        try:
+            fault = self._fault(entry.given, activity, verifier, standing, known, deciders)
+        except Problem as problem:
+            entry.fail(problem)
+            return
         if fault:
             _refuse(entry, fault, standing)
         else:
             self._let_stand(entry, activity, verifier, standing)
+
+    def _fault(
+        self,
+        item: Verdict,
+        activity: Row[Any],
+        verifier: Person,
+        standing: Standing | None,
+        known: References,
+        deciders: Deciders,
+    ) -> rules.Fault | None:
+        own = rules.own_work(frozenset((activity.author, activity.done_by)), activity.with_officer, verifier.officer_id)
+        if own:
+            return own
+        asked, office = (verifier.officer_id, activity.village, self._today), known.person(activity.done_by).org
+        deciders.require(asked, activity.day, office)
+        above = standing is not None and deciders.outranks(
+            asked, _decided(standing, activity.village), activity.day, office
+        )
+        quantity = item.quantity if isinstance(item, Verify) else None
+        proposed = rules.Proposed(verifier.officer_id, above, quantity, item.replaces, item.reason)
+        return rules.fault(activity.quantity, standing, proposed)
 
     def _let_stand(
         self, entry: Entry[Verdict], activity: Row[Any], verifier: Person, standing: Standing | None
@@ -179,12 +222,16 @@ class Verification:
 
 def _verifier(entry: Entry[Verdict], known: References) -> Person | None:
     try:
-        verifier = known.acting(entry.given.verified_by)
+        verifier = known.deciding(entry.given.verified_by)
     except Problem as problem:
         entry.fail(problem)
         return None
     entry.actor = verifier.officer_id
     return verifier
+
+
+def _decided(standing: Standing, village: str) -> Asked:
+    return standing.decided_by, village, shanghai_day(standing.decided_at)
 
 
 def _given(history: Mapping[UUID, Sequence[Row[Any]]]) -> dict[UUID, list[Given]]:
@@ -205,11 +252,11 @@ def _refuse(entry: Entry[Verdict], fault: rules.Fault, standing: Standing | None
             entry.conflict(NothingToReplace("请去掉 replaces 后重发"))
         case "verifier_is_author":
             entry.fail(VerifierIsAuthor("请由登记人和实际工作人以外的人员核实"))
-        case "not_the_station":
-            entry.fail(NotTheStation("请由该村责任派出所或其上级公安机关的人员核实"))
+        case "verifier_was_present":
+            entry.fail(VerifierWasPresent("请由不在场的人员核实"))
         case "quantity_above_claimed":
             entry.fail(QuantityAboveClaimed("核实数量应不大于登记数量"))
-        case "replacer_is_verifier":
-            entry.fail(ReplacerIsVerifier("请由作出现有结论以外的人员更改"))
+        case "replacer_not_above":
+            entry.fail(ReplacerNotAbove("请由作出现有结论的本人或更高岗位的人员更改"))
         case _:
             entry.fail(ReasonRequired("请在 reason 中填写原因代码"))
