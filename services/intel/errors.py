@@ -2,6 +2,8 @@
 
 from shared.web.problems import Problem
 
+_WRONG = {"missing": "缺失", "malformed": "格式不对", "no_match": "与内容不符"}
+
 
 class NotKnownYet(Problem):
     """The officer, village or scheme has not arrived here: the same request succeeds later."""
@@ -44,6 +46,22 @@ class StationNotFound(Problem):
     status = 404
     code = "intel.station_not_found"
     title = "未找到该单位"
+
+
+class EndpointNotFound(Problem):
+    """The station has no endpoint."""
+
+    status = 404
+    code = "intel.endpoint_not_found"
+    title = "该单位没有接收地址"
+
+
+class DeliveryNotFound(Problem):
+    """Nothing with this id was to be sent to the station."""
+
+    status = 404
+    code = "intel.delivery_not_found"
+    title = "未找到该投递"
 
 
 class UnknownCode(Problem):
@@ -95,14 +113,18 @@ class SecretUnusable(Problem):
 
 
 class SignatureWrong(Problem):
-    """Nothing proves that the call comes from the station."""
+    """Nothing proves that the call comes from the station; `header` and `reason` say what is wrong with it."""
 
     status = 401
     code = "intel.signature_wrong"
     title = "签名无效"
 
-    def __init__(self) -> None:
-        super().__init__("请用本单位的密钥对原始请求内容按 Standard Webhooks 签名")
+    def __init__(self, header: str, reason: str) -> None:
+        super().__init__(
+            f"请求头 {header} {_WRONG[reason]};请用本单位的密钥对原始请求内容按 Standard Webhooks 签名",
+            header=header,
+            reason=reason,
+        )
 
 
 class SignatureOld(Problem):

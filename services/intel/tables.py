@@ -72,15 +72,38 @@ station_order = Table(
     Column("hop", SmallInteger, nullable=False),
     instant("due", nullable=True),
     instant("created_at"),
-    Column("delivery", Text, nullable=False),
+)
+Index("station_order_station", station_order.c.station, station_order.c.created_at, station_order.c.order_id)
+
+# What is on its way to a station: an order, news of it, or a test of the endpoint; `delivery_id` is the webhook-id.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", Uuid, primary_key=True),
+    Column("station", Uuid, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("order_id", Uuid, ForeignKey(station_order.c.order_id), index=True),
+    Column("report_id", Uuid, ForeignKey(report.c.report_id)),
+    instant("created_at"),
+    Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     instant("next_at"),
     Column("lease_token", Uuid),
     instant("lease_until", nullable=True),
     instant("delivered_at", nullable=True),
+    # How the last call ended, and when.
+    Column("code", Text),
+    instant("called_at", nullable=True),
 )
-Index("station_order_pending", station_order.c.next_at, postgresql_where=station_order.c.delivery == "pending")
-Index("station_order_station", station_order.c.station, station_order.c.created_at, station_order.c.order_id)
+Index(
+    "delivery_pending",
+    delivery.c.station,
+    delivery.c.next_at,
+    delivery.c.delivery_id,
+    postgresql_where=delivery.c.state == "pending",
+)
+Index("delivery_leased", delivery.c.station, postgresql_where=delivery.c.lease_token.is_not(None))
+Index("delivery_station", delivery.c.station, delivery.c.created_at, delivery.c.delivery_id)
 
 endpoint = Table(
     "endpoint",
@@ -88,8 +111,19 @@ endpoint = Table(
     Column("org_id", Uuid, primary_key=True),
     Column("url", Text, nullable=False),
     Column("secret", LargeBinary, nullable=False),
+    # After a rotation both count until this moment.
+    Column("former_secret", LargeBinary),
+    instant("former_secret_until", nullable=True),
     Column("tolerance_seconds", Integer, nullable=False),
     instant("paused_at", nullable=True),
+    Column("paused_because", Text),
+    # Failed calls since the last one that went well, and until when nobody calls again because of them.
+    Column("failures", Integer, nullable=False),
+    instant("rests_until", nullable=True),
+    # The station's own Retry-After.
+    instant("asked_until", nullable=True),
+    instant("succeeded_at", nullable=True),
+    instant("called_at", nullable=True),
     instant("updated_at"),
 )
 

@@ -15,7 +15,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from services.intel.repository.known import scheme_at
 from services.intel.repository.rows import Row, all_rows, one_row
-from services.intel.tables import WAITING, closing, report, station_order, timeline
+from services.intel.tables import WAITING, closing, delivery, report, station_order, timeline
 from shared.reference.queries import station_at
 from shared.security.jurisdiction import within
 from shared.security.principal import Principal
@@ -85,10 +85,12 @@ class Reports:
         """
         last = _last_closing()
         query = (
-            select(report, last.c.outcome, last.c.truth, last.c.closed_at, last.c.fed_back_at, station_order.c.delivery)
+            select(report, last.c.outcome, last.c.truth, last.c.closed_at, last.c.fed_back_at)
+            .add_columns(delivery.c.state.label("delivery"))
             .select_from(report)
             .outerjoin(last, true())
             .outerjoin(station_order, station_order.c.report_id == report.c.report_id)
+            .outerjoin(delivery, delivery.c.delivery_id == station_order.c.order_id)
             .where(report.c.reporter == reporter, visible_to(seen_by) if seen_by else true())
         )
         return await self._newest(query, before, limit)

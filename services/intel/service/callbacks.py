@@ -19,14 +19,15 @@ from services.intel.errors import (
     SignatureOld,
     SignatureWrong,
 )
-from services.intel.repository.orders import Orders
+from services.intel.repository.deliveries import Deliveries
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.repository.stations import Stations
 from services.intel.rules.lifecycle import later, steps_of
-from services.intel.rules.signature import genuine
+from services.intel.rules.signature import Unproven, genuine
 from services.intel.schemas import Callback, CallbackAnswer
 from services.intel.service import facts
+from services.intel.service.signing import secrets_of
 from shared.database.unit import Unit
 from shared.security.audit import record_audit
 from shared.security.principal import Principal
@@ -44,7 +45,6 @@ class Callbacks:
         self.unit = unit
         self.vault = vault
         self.reports = Reports(unit.connection)
-        self.orders = Orders(unit.connection)
         self.stations = Stations(unit.connection)
 
     async def take(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> CallbackAnswer:
@@ -66,9 +66,11 @@ class Callbacks:
     async def _genuine(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> tuple[str, timedelta]:
         """The call's id, and how far the station's clock may be off."""
         endpoint = await self.stations.endpoint(org_id)
-        proof = endpoint and genuine(self.vault.open(endpoint["secret"]), headers, body, self.unit.now)
-        if not (endpoint and proof):
-            raise SignatureWrong
+        secrets = secrets_of(endpoint, self.vault, self.unit.now) if endpoint else []
+        proof = genuine(secrets, headers, body, self.unit.now)
+        if isinstance(proof, Unproven):
+            raise SignatureWrong(proof.header, proof.reason)
+        assert endpoint is not None  # without one there is no secret, and nothing is proven
         if abs(proof.seconds_off) > endpoint["tolerance_seconds"]:
             raise SignatureOld(proof.seconds_off, endpoint["tolerance_seconds"])
         return proof.webhook_id, timedelta(seconds=endpoint["tolerance_seconds"])
@@ -84,7 +86,7 @@ class Callbacks:
         revision = await self._close(report, call) if call.said.event == "closed" else None
         state = later(report["state"], call.said.event)
         await self.reports.change([{"report_id": report["report_id"], "state": state}])
-        await self.orders.arrived(report["order_id"], self.unit.now)
+        await Deliveries(self.unit.connection).arrived(report["order_id"], self.unit.now)
         answer = CallbackAnswer(
             order_id=report["order_id"], report_id=report["report_id"], state=state, revision=revision
         )

@@ -74,7 +74,7 @@ class Routing:
         known = _by_matter(await self.reports.of_matters(matters))
         moves = [self._move(row, known[row["matter_id"]]) for row in waiting]
         await self.reports.change([{name: move.report[name] for name in _CHANGING} for move in moves])
-        await self.orders.add([move.order for move in moves if move.order])
+        await self.orders.add([move.order for move in moves if move.order], self.unit.now)
         await self.reports.note(*(note for move in moves for note in move.notes))
         self.unit.outbox.add(*(fact for move in moves for fact in move.facts))
 
@@ -142,9 +142,6 @@ class Routing:
             "hop": 1,
             "due": report["due"],
             "created_at": now,
-            "delivery": "pending",
-            "attempts": 0,
-            "next_at": now,
         }
         move.facts += [facts.escalated(report, report["station"], now), facts.routed(report, move.order, now)]
         self._note(move, "ordered", to_org=report["station"])

@@ -143,7 +143,7 @@ class Order(BaseModel):
     attempts: int
     next_at: AwareDatetime | None
     delivered_at: AwareDatetime | None
-    waiting_for: Literal["endpoint", "endpoint_paused"] | None
+    waiting_for: Literal["endpoint", "endpoint_paused", "endpoint_rests"] | None
 
 
 class Filed(BaseModel):
@@ -167,24 +167,6 @@ class OwnReport(BaseModel):
     state: str
     what_happened: str
     fed_back_at: AwareDatetime | None
-
-
-class EndpointGiven(Model):
-    """Where a station receives orders, and the secret both sides sign with."""
-
-    url: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    secret: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(repr=False)
-    tolerance_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
-
-
-class EndpointKept(BaseModel):
-    """An endpoint without its secret."""
-
-    org_id: UUID
-    url: str
-    tolerance_seconds: int
-    paused_at: AwareDatetime | None
-    updated_at: AwareDatetime
 
 
 class Callback(Model):
@@ -222,8 +204,21 @@ class CallbackAnswer(BaseModel):
     revision: int | None
 
 
-class OrderBody(BaseModel):
-    """What a station receives. The summary is in it because the station must know; nobody else sees it."""
+class Told(BaseModel):
+    """What a station receives: `type` is `order.created`, `endpoint.test` and whatever comes later."""
+
+    type: str
+
+
+class TestBody(Told):
+    """A test of an endpoint: nothing to do but to answer."""
+
+    delivery_id: UUID
+    station: UUID
+
+
+class OrderBody(Told):
+    """An order. The summary is in it because the station must know; nobody else sees it."""
 
     order_id: UUID
     report_id: UUID

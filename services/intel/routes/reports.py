@@ -1,4 +1,4 @@
-"""The API of intel: reports, what became of them, stations' endpoints and their calls back."""
+"""Reports, what became of them, and what the stations say."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.intel.schemas import (
     Callback,
     CallbackAnswer,
-    EndpointGiven,
-    EndpointKept,
     Filed,
     NewReport,
     Order,
@@ -20,7 +18,6 @@ from services.intel.schemas import (
     ReportLine,
 )
 from services.intel.service.callbacks import Callbacks
-from services.intel.service.endpoints import Endpoints
 from services.intel.service.filing import Filing
 from services.intel.service.reading import Reading
 from shared.security.dependencies import requires, signature_protected
@@ -33,7 +30,6 @@ router = APIRouter(prefix="/v1", tags=["intel"])
 
 Reporter = Annotated[Principal, Depends(requires("intel:report"))]
 Reader = Annotated[Principal, Depends(requires("intel:read"))]
-Operator = Annotated[Principal, Depends(requires("intel:operate"))]
 Division = Annotated[DivisionCode, Query(description="区划代码前缀")]
 
 
@@ -85,15 +81,6 @@ async def list_station_orders(
 ) -> Page[Order]:
     """A station's orders and how far their delivery got, the newest first."""
     return await Reading(unit).station_orders(org_id, who, after, limit)
-
-
-@router.put("/endpoints/{org_id}")
-async def put_endpoint(
-    org_id: UUID, given: EndpointGiven, who: Operator, unit: UnitOfWork, request: Request
-) -> EndpointKept:
-    """Set where a station receives orders, on an allow-listed host; undelivered orders are tried again."""
-    state = request.app.state
-    return await Endpoints(unit, state.vault).put(org_id, given, who, state.allowed_hosts)
 
 
 @router.post(
