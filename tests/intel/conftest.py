@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.intel.app import MIGRATIONS, DeliveryLoop, create_app
+from services.intel.app import MIGRATIONS, create_app
+from services.intel.service.sending import Sending
 from services.intel.settings import IntelSettings
 from services.intel.tables import metadata
 from shared.database.migrate import migrate
@@ -16,7 +17,7 @@ from shared.security.vault import Vault
 from tests.intel.support import WORLD, Intel, Receiver, serving
 from tests.settings import without_broker
 
-MakeLoop = Callable[..., DeliveryLoop]
+MakeLoop = Callable[..., Sending]
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +51,11 @@ async def intel(blank: Intel) -> Intel:
 
 @pytest.fixture
 def make_loop(intel: Intel) -> MakeLoop:
-    """Makes a delivery loop as a worker runs it."""
+    """Makes a sending loop as a worker runs it."""
 
-    def make(**settings: object) -> DeliveryLoop:
+    def make(**settings: object) -> Sending:
         own = intel.settings.model_copy(update=settings)
-        return DeliveryLoop(intel.database, Vault.load(own.encryption_keys), own)
+        return Sending(intel.database, Vault.load(own.encryption_keys), own)
 
     return make
 

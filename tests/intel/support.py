@@ -21,9 +21,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.intel.handlers import handlers, report_of_activity
+from services.intel.repository.rows import Row
 from services.intel.rules.signature import sign
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import Routing
+from services.intel.service.sending import Sending
 from services.intel.settings import IntelSettings
 from shared.contracts.base import FactData, Period
 from shared.contracts.envelope import Fact
@@ -276,6 +278,12 @@ async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def lease(loop: Sending) -> Row | None:
+    """The next delivery of either lane."""
+    taken = [row for lane in loop.lanes for row in await lane.take()]
+    return taken[0] if taken else None
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.intel.repository.orders import Orders
+from services.intel.repository.deliveries import Deliveries
 from services.intel.repository.reports import Reports
 from services.intel.rules.lifecycle import later, steps_of
 from services.intel.rules.signature import sign
 from tests.intel.conftest import MakeLoop
-from tests.intel.support import OFFICER, SECRET, STATION, Intel, until
+from tests.intel.support import OFFICER, SECRET, STATION, Intel, lease, until
 
 WRONG_SECRET = SECRET[:-6] + "AAAAA="
 CLOSED = {"event": "closed", "outcome": "resolved", "truth": "true", "record_seen": True, "cooperated": [str(OFFICER)]}
@@ -126,7 +126,7 @@ async def test_a_returned_order_says_why(intel: Intel, order: dict[str, Any]) ->
 
 
 async def test_an_answer_proves_that_the_order_arrived(intel: Intel, order: dict[str, Any]) -> None:
-    await intel.rows_changed("UPDATE station_order SET delivery = 'dead'")
+    await intel.rows_changed("UPDATE delivery SET state = 'dead'")
     await intel.call_back({"order_id": order["order_id"], "event": "received"})
     assert (await intel.report(order["report_id"]))["order"]["delivery"] == "delivered"
 
@@ -134,11 +134,12 @@ async def test_an_answer_proves_that_the_order_arrived(intel: Intel, order: dict
 async def test_an_answer_and_the_end_of_the_delivery_do_not_wait_for_each_other(
     intel: Intel, order: dict[str, Any], make_loop: MakeLoop
 ) -> None:
-    leased = await make_loop()._lease()
+    leased = await lease(make_loop())
     assert leased is not None
     async with intel.database.unit() as delivering:
-        values = {"delivery": "pending", "next_at": delivering.now}
-        assert await Orders(delivering.connection).finish(leased["order_id"], leased["lease_token"], **values)
+        rows = Deliveries(delivering.connection)
+        assert await rows.leased(leased["delivery_id"], leased["lease_token"])
+        await rows.set(leased["delivery_id"], {"state": "pending", "next_at": delivering.now})
         answering = asyncio.create_task(intel.call_back({"order_id": order["order_id"], "event": "received"}))
         await until(lambda: _waits(intel))
         await delivering.connection.execute(text("SET LOCAL lock_timeout = '500ms'"))

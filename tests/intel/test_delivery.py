@@ -12,17 +12,17 @@ from standardwebhooks import Webhook
 from starlette.responses import Response
 
 from services.intel.clients import Attempt
-from services.intel.rules.delivery import next_wait, refuse_address
+from services.intel.rules.delivery import next_wait
 from services.intel.service.deliveries import Deliveries
 from services.intel.settings import IntelSettings
 from tests.intel.conftest import MakeLoop
-from tests.intel.support import OTHER_STATION, SECRET, STATION, SUMMARY, Intel, Receiver, running, station, until
+from tests.intel.support import OTHER_STATION, SECRET, STATION, SUMMARY, Intel, Receiver, lease, running, station, until
 
 Station = tuple[Receiver, str]
 
 
 async def delivery(intel: Intel) -> str:
-    ((state,),) = await intel.rows("SELECT delivery FROM station_order")
+    ((state,),) = await intel.rows("SELECT state FROM delivery")
     return str(state)
 
 
@@ -146,27 +146,6 @@ async def test_a_host_off_the_list_is_refused_when_set_and_when_called(
     assert server.calls == []
 
 
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        ("https://station.example/orders", None),
-        ("http://127.0.0.1:8201/orders", None),
-        ("http://station.example/orders", "not_https"),
-        ("https://station.example.evil.example/", "host_not_allowed"),
-        ("https://station.example@evil.example/", "not_a_url"),
-        ("https://evil.example#@station.example/", "not_a_url"),
-        ("https://evil.example\\@station.example/", "not_a_url"),
-        ("file:///etc/passwd", "not_a_url"),
-        ("https://[::ffff:127.0.0.1]/", "host_not_allowed"),
-        ("https://2130706433/", "host_not_allowed"),
-        ("https://station.example:99999/", "not_a_url"),
-        ("https://[", "not_a_url"),
-    ],
-)
-def test_only_listed_hosts_may_be_called(url: str, reason: str | None) -> None:
-    assert refuse_address(url, frozenset({"station.example", "127.0.0.1"})) == reason
-
-
 @pytest.mark.parametrize("secret", ["", "plain", "whsec_", "whsec_c2hvcnQ=", "whsec_!!!"])
 async def test_an_unusable_secret_is_refused(intel: Intel, secret: str) -> None:
     answer = await intel.put_endpoint("http://127.0.0.1:1/", secret=secret)
@@ -214,7 +193,7 @@ async def test_how_a_call_to_the_old_address_ends_says_nothing_about_the_new_one
     _, url = receiver
     await intel.ordered()
     await intel.put_endpoint(url)
-    leased = await make_loop()._lease()
+    leased = await lease(make_loop())
     assert leased is not None
     await intel.put_endpoint(url)
 
@@ -222,7 +201,7 @@ async def test_how_a_call_to_the_old_address_ends_says_nothing_about_the_new_one
         await Deliveries(unit).finish(leased, Attempt("gone", "410"), (60,), 0)
 
     assert await intel.rows("SELECT paused_at FROM endpoint") == [(None,)]
-    again = await make_loop()._lease()
+    again = await lease(make_loop())
     assert again is not None
     assert again["attempts"] == 1
 
@@ -253,11 +232,11 @@ async def test_an_order_left_by_a_killed_worker_is_taken_up_after_its_lease(
     await intel.ordered()
     await intel.put_endpoint(url)
     await intel.rows_changed(
-        "UPDATE station_order SET lease_token = gen_random_uuid(), lease_until = now() + interval '1 hour'"
+        "UPDATE delivery SET lease_token = gen_random_uuid(), lease_until = now() + interval '1 hour'"
     )
     loop = make_loop()
-    assert await loop._lease() is None
-    await intel.rows_changed("UPDATE station_order SET lease_until = now() - interval '1 second'")
+    assert await lease(loop) is None
+    await intel.rows_changed("UPDATE delivery SET lease_until = now() - interval '1 second'")
     async with running(loop.run):
         await until(is_delivery(intel, "delivered"))
     assert len(server.calls) == 1
@@ -268,10 +247,10 @@ async def test_a_lost_lease_changes_nothing_but_is_told(intel: Intel, make_loop:
     report = await intel.ordered()
     await intel.put_endpoint(url)
     loop = make_loop()
-    leased = await loop._lease()
+    leased = await lease(loop)
     assert leased is not None
-    await intel.rows_changed("UPDATE station_order SET lease_token = gen_random_uuid()")
-    await loop._deliver(leased)
+    await intel.rows_changed("UPDATE delivery SET lease_token = gen_random_uuid()")
+    await loop.deliver(leased)
 
     assert await delivery(intel) == "pending"
     assert (await intel.report(report["report_id"]))["timeline"][-1]["what"] == "attempt"
@@ -295,7 +274,7 @@ async def test_a_hanging_station_does_not_hold_up_the_others(
 
 async def test_a_station_without_endpoint_waits_visibly(intel: Intel, make_loop: MakeLoop) -> None:
     await intel.ordered()
-    assert await make_loop()._lease() is None
+    assert await lease(make_loop()) is None
     (order,) = (await intel.get(f"/v1/stations/{STATION}/orders")).json()["items"]
     assert (order["delivery"], order["waiting_for"]) == ("pending", "endpoint")
 
@@ -314,13 +293,13 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         "CUNJING_JWT_ISSUER": "x",
         "CUNJING_JWT_AUDIENCE": "x",
         "CUNJING_JWKS": "x",
-        "CUNJING_INTEL_ALLOWED_HOSTS": "a.example, b.example",
+        "CUNJING_INTEL_ALLOWED_HOSTS": "a.example, b.example:8443",
         "CUNJING_INTEL_RETRY_SECONDS": "0.5,2",
     }
     for name, value in required.items():
         monkeypatch.setenv(name, value)
     settings = IntelSettings.of("intel")
-    assert settings.allowed_hosts == {"a.example", "b.example"}
+    assert settings.allowed_hosts == {"a.example", "b.example:8443"}
     assert settings.retry_seconds == (0.5, 2)
 
 
@@ -329,16 +308,16 @@ async def _has_attempt(intel: Intel, code: str) -> bool:
 
 
 async def _all_delivered(intel: Intel) -> bool:
-    return not await intel.rows("SELECT 1 FROM station_order WHERE delivery <> 'delivered'")
+    return not await intel.rows("SELECT 1 FROM delivery WHERE state <> 'delivered'")
 
 
 async def _delivered_to(intel: Intel, org_id: UUID) -> bool:
-    query = "SELECT 1 FROM station_order WHERE station = :org AND delivery = 'delivered'"
+    query = "SELECT 1 FROM delivery WHERE station = :org AND state = 'delivered'"
     return bool(await intel.rows(query, org=org_id))
 
 
 async def _leased(intel: Intel) -> bool:
-    return bool(await intel.rows("SELECT 1 FROM station_order WHERE lease_token IS NOT NULL"))
+    return bool(await intel.rows("SELECT 1 FROM delivery WHERE lease_token IS NOT NULL"))
 
 
 async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
