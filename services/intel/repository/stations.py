@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, union_all, update
+from sqlalchemy import ColumnElement, Select, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -80,7 +80,7 @@ def _shown() -> Select[Any]:
 def _serves_within(division: str) -> ColumnElement[bool]:
     organisation, area = metadata.tables["known_organisation"], metadata.tables["known_area"]
     served = union_all(
-        select(func.unnest(organisation.c.serves).label("code")).where(organisation.c.org_id == endpoint.c.org_id),
-        select(func.unnest(area.c.villages).label("code")).where(area.c.station == endpoint.c.org_id),
+        select(organisation.c.org_id, func.unnest(organisation.c.serves).label("code")),
+        select(area.c.station, func.unnest(area.c.villages)),
     ).subquery()
-    return exists().where(within(served.c.code, division))
+    return endpoint.c.org_id.in_(select(served.c.org_id).where(within(served.c.code, division)))
