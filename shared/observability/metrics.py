@@ -35,3 +35,14 @@ SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be compute
 SCHEMES_DIFFER = Gauge(
     "cunjing_schemes_differ", "1 while another worker, started later, uses other scheme files.", ["service"]
 )
+
+DELIVERIES_WAITING = Gauge("cunjing_deliveries_waiting", "Deliveries to stations that will be sent by themselves.")
+DELIVERIES_PAUSED = Gauge("cunjing_deliveries_paused", "Deliveries whose station's endpoint is paused or not set.")
+DELIVERIES_DEAD = Gauge("cunjing_deliveries_dead", "Deliveries given up until a person sends them again.")
+DELIVERY_OLDEST_SECONDS = Gauge("cunjing_delivery_oldest_seconds", "Age of the oldest that waits or is paused.")
+ORDERS_UNACKNOWLEDGED = Gauge(
+    "cunjing_orders_unacknowledged", "Orders delivered of which the station has said nothing."
+)
+ORDER_UNACKNOWLEDGED_SECONDS = Gauge(
+    "cunjing_order_unacknowledged_seconds", "Time since the oldest of them was delivered."
+)

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from prometheus_client import Gauge
-
 from services.intel.repository.deliveries import Deliveries
 from shared.database.unit import Unit
-
-WAITING = Gauge("cunjing_intel_deliveries_waiting", "Deliveries that will be sent by themselves.")
-PAUSED = Gauge("cunjing_intel_deliveries_paused", "Deliveries whose station's endpoint is paused or not set.")
-DEAD = Gauge("cunjing_intel_deliveries_dead", "Deliveries given up until a person sends them again.")
-OLDEST_SECONDS = Gauge("cunjing_intel_delivery_oldest_seconds", "Age of the oldest delivery that waits or is paused.")
-UNACKNOWLEDGED = Gauge("cunjing_intel_orders_unacknowledged", "Orders delivered of which the station has said nothing.")
-UNACKNOWLEDGED_SECONDS = Gauge(
-    "cunjing_intel_order_unacknowledged_seconds", "Time since the oldest of them was delivered."
-)
+from shared.observability import metrics
 
 _GAUGES = {
-    "waiting": WAITING,
-    "paused": PAUSED,
-    "dead": DEAD,
-    "oldest": OLDEST_SECONDS,
-    "unacknowledged": UNACKNOWLEDGED,
-    "oldest_unacknowledged": UNACKNOWLEDGED_SECONDS,
+    "waiting": metrics.DELIVERIES_WAITING,
+    "paused": metrics.DELIVERIES_PAUSED,
+    "dead": metrics.DELIVERIES_DEAD,
+    "oldest": metrics.DELIVERY_OLDEST_SECONDS,
+    "unacknowledged": metrics.ORDERS_UNACKNOWLEDGED,
+    "oldest_unacknowledged": metrics.ORDER_UNACKNOWLEDGED_SECONDS,
 }
 
 
