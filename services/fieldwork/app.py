@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services.fieldwork.handlers import handlers
 from services.fieldwork.routes import router
-from services.fieldwork.service.days import mark_days_over, work_out_days
+from services.fieldwork.service.days import mark_days_over, spread_marks, work_out_days
 from services.fieldwork.service.kinds import Kinds
 from shared.database.unit import Database
 from shared.messaging.api import service_api
@@ -40,6 +40,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
         handlers=handlers(),
         tickers=[
             Ticker("days", timedelta(seconds=1), work_out_days),
+            Ticker("officers", timedelta(seconds=1), spread_marks),
             Ticker("days over", timedelta(seconds=5), mark_days_over),
         ],
     )

@@ -120,6 +120,12 @@ class SchemeUnknownYet(NotKnownYet):
     code = "fieldwork.scheme_unknown_yet"
 
 
+class SchemeBroken(NotKnownYet):
+    """The files of the scheme that governs there have faults; what it rules waits until somebody mends them."""
+
+    code = "fieldwork.scheme_broken"
+
+
 class SessionUnknownYet(NotKnownYet):
     """The arrival this departure belongs to has not come."""
 

@@ -117,6 +117,14 @@ day_due = Table(
     Column("day", Date, primary_key=True),
 )
 
+# All of whose days are still to be marked, up to which day that was done.
+officer_due = Table(
+    "officer_due",
+    metadata,
+    Column("officer", Uuid, primary_key=True),
+    Column("marked_to", Date, nullable=False),
+)
+
 presence_day = Table(
     "presence_day",
     metadata,

@@ -13,7 +13,7 @@ import httpx
 from sqlalchemy import text
 
 from services.fieldwork.handlers import handlers
-from services.fieldwork.service.days import mark_days_over, work_out_days
+from services.fieldwork.service.days import mark_days_over, spread_marks, work_out_days
 from shared.contracts.base import FactData, Period
 from shared.contracts.envelope import Fact
 from shared.contracts.personnel import (
@@ -238,7 +238,7 @@ class Fieldwork:
 
     async def tick(self) -> None:
         """Let the worker's timers run until they have nothing left to do."""
-        for job in (mark_days_over, work_out_days):
+        for job in (mark_days_over, spread_marks, work_out_days):
             more = True
             while more:
                 async with self.database.unit() as unit:

@@ -4,6 +4,11 @@ import asyncio
 from datetime import date
 from typing import Any
 
+import pytest
+from sqlalchemy import text
+
+from services.fieldwork.repository import sessions
+from services.fieldwork.service import days as days_module
 from services.fieldwork.service.days import work_out_days
 from shared.contracts.personnel import AreaV1, AssignmentV1, Where
 from shared.ids import foreign_id
@@ -167,3 +172,30 @@ async def test_two_workers_and_many_phones_at_once_end_with_the_right_minutes(fi
     facts = await presence(fieldwork)
     assert [fact["revision"] for fact in facts] == list(range(1, len(facts) + 1))
     assert (facts[-1]["minutes_in_village"], facts[-1]["sessions"]) == (12 * 30, 12)
+
+
+async def test_an_officer_with_years_of_days_is_marked_in_pieces(
+    fieldwork: Fieldwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days_module, "BATCH", 3)
+    async with fieldwork.database.engine.begin() as connection:
+        await connection.execute(
+            text(
+                """
+                INSERT INTO presence_day (assignment_id, day, officer, county, minutes_in_village, minutes_in_area,
+                                          longest_minutes, sessions, open_sessions, revision)
+                SELECT gen_random_uuid(), day, CAST(:officer AS uuid), '411622', 1, 1, 1, 1, 0, 1
+                FROM generate_series(date '2026-01-01', date '2026-01-10', interval '1 day') AS day
+                """
+            ),
+            {"officer": AUXILIARY},
+        )
+        await sessions.mark_officers(connection, {AUXILIARY})
+    marked = []
+    for _ in range(5):
+        async with fieldwork.database.unit() as unit:
+            await days_module.spread_marks(unit)
+            marked.append(await unit.connection.scalar(text("SELECT count(*) FROM day_due")))
+    assert marked == [3, 6, 9, 10, 10]
+    async with fieldwork.database.unit() as unit:
+        assert not await days_module.spread_marks(unit)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.fieldwork.errors import SchemeBroken
 from services.fieldwork.scheme import DetailField
+from services.fieldwork.service import kinds
+from services.fieldwork.service.kinds import Kinds
 
 GOOD: list[tuple[str, Any]] = [
     ("int", 0),
@@ -63,3 +67,19 @@ def test_codes_of_a_list_are_given_once() -> None:
     field = DetailField(type="enums", values={"law": "法制宣传", "care": "关怀慰问"})
     assert field.fault(["law", "care"]) is None
     assert field.fault(["law", "care", "law"]) == "not_allowed"
+
+
+def test_a_broken_scheme_keeps_its_own_places_waiting_until_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "LOOK_AGAIN", 0.0)
+    (tmp_path / "wenquan").mkdir()
+    broken = tmp_path / "wenquan" / "fieldwork.yaml"
+    broken.write_text("kinds: {household_visit: {label: 7", encoding="utf-8")
+    known = Kinds(tmp_path)
+    assert known.under(["unknown"], "household_visit") == []
+    for _ in range(2):
+        with pytest.raises(SchemeBroken):
+            known.under(["wenquan"], "household_visit")
+    broken.unlink()
+    assert [kind.label for kind in known.under(["wenquan"], "household_visit")] == ["入户走访"]

@@ -1,4 +1,7 @@
-"""Rosters as records that are corrected and confirmed; a foreign village name belongs to its county."""
+"""Rosters as records that are corrected and confirmed; a foreign village name belongs to its county.
+
+Officers whose assignments changed have their days marked some at a time.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +17,11 @@ def upgrade() -> None:
     op.add_column("roster", sa.Column("on_duty", sa.Boolean, nullable=False, server_default=sa.true()))
     op.alter_column("roster", "on_duty", server_default=None)
     _records()
+    op.create_table(
+        "officer_due",
+        sa.Column("officer", sa.Uuid, primary_key=True),
+        sa.Column("marked_to", sa.Date, nullable=False),
+    )
     op.add_column("foreign_village", sa.Column("county", sa.Text))
     op.execute("UPDATE foreign_village SET county = left(village, 6)")
     op.alter_column("foreign_village", "county", nullable=False)

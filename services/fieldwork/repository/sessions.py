@@ -36,18 +36,41 @@ _MARK_GIVEN = text(
     )
 )
 
-_MARK_OF_OFFICERS = text(
-    _MARK.format(
-        pairs="""
-        SELECT officer, day FROM (
-            SELECT a.officer, CAST(stayed.day AS date) AS day FROM arrival a LEFT JOIN departure d ON d.session = a.id
-            CROSS JOIN generate_series(a.day, COALESCE(CAST(d.at AT TIME ZONE 'Asia/Shanghai' AS date), a.day),
-                                       interval '1 day') AS stayed(day)
-            WHERE a.officer = ANY(CAST(:officers AS uuid[]))
-            UNION SELECT officer, day FROM presence_day WHERE officer = ANY(CAST(:officers AS uuid[]))
-            UNION SELECT officer, day FROM roster WHERE officer = ANY(CAST(:officers AS uuid[])) AND state IS NOT NULL
-        ) AS known ORDER BY officer, day"""
+_MARK_OFFICERS = text(
+    """
+    INSERT INTO officer_due (officer, marked_to)
+    SELECT officer, CAST('-infinity' AS date) FROM unnest(CAST(:officers AS uuid[])) AS o(officer) ORDER BY officer
+    ON CONFLICT (officer) DO UPDATE SET marked_to = excluded.marked_to
+    """
+)
+# A few officers and some hundred days of each at a time: an area may have many officers, each of them years of days.
+_SPREAD = text(
+    f"""
+    WITH taken AS (
+        SELECT officer, marked_to FROM officer_due ORDER BY officer LIMIT :most FOR UPDATE SKIP LOCKED
+    ), piece AS (
+        SELECT t.officer, found.day FROM taken t CROSS JOIN LATERAL (
+            SELECT DISTINCT day FROM (
+                SELECT CAST(stayed.day AS date) AS day FROM arrival a LEFT JOIN departure d ON d.session = a.id
+                CROSS JOIN generate_series(a.day, COALESCE(CAST(d.at AT TIME ZONE 'Asia/Shanghai' AS date), a.day),
+                                           interval '1 day') AS stayed(day)
+                WHERE a.officer = t.officer
+                UNION ALL SELECT day FROM presence_day WHERE officer = t.officer
+                UNION ALL SELECT day FROM roster WHERE officer = t.officer AND state IS NOT NULL
+            ) AS known WHERE day > t.marked_to ORDER BY day LIMIT :days
+        ) AS found
+    ), reached AS (
+        SELECT officer, max(day) AS day, count(*) = :days AS more FROM piece GROUP BY officer
+    ), ended AS (
+        DELETE FROM officer_due o USING taken t LEFT JOIN reached r USING (officer)
+        WHERE o.officer = t.officer AND r.more IS NOT TRUE
+    ), left_over AS (
+        UPDATE officer_due o SET marked_to = r.day FROM reached r WHERE o.officer = r.officer AND r.more
+    ), marked AS (
+        {_MARK.format(pairs="SELECT officer, day FROM piece ORDER BY officer, day")}
     )
+    SELECT count(*) FROM taken
+    """  # noqa: S608  # our own text
 )
 
 _OFFICERS_OF_AREAS = text(
@@ -178,7 +201,12 @@ async def mark(connection: AsyncConnection, days: Collection[OfficerDay]) -> Non
 async def mark_officers(connection: AsyncConnection, officers: Collection[UUID]) -> None:
     """All days these officers have sessions, presence or a judgement on: their assignments changed."""
     if officers:
-        await connection.execute(_MARK_OF_OFFICERS, {"officers": list(officers)})
+        await connection.execute(_MARK_OFFICERS, {"officers": list(officers)})
+
+
+async def spread_marks(connection: AsyncConnection, most: int, days: int) -> int:
+    """Mark the next days of some of these officers; returns how many officers that were."""
+    return int((await connection.execute(_SPREAD, {"most": most, "days": days})).scalar_one())
 
 
 async def officers_of_areas(

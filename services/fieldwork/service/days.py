@@ -18,6 +18,7 @@ from shared.contracts.fieldwork import AttendanceJudgedV1, PresenceDayUpdatedV1
 from shared.database.unit import Unit
 
 BATCH = 500
+OFFICERS = 20
 WITHDRAWN = "withdrawn"
 """Kept as the judgement of a day whose roster no longer holds."""
 
@@ -25,6 +26,11 @@ WITHDRAWN = "withdrawn"
 async def mark_days_over(unit: Unit) -> bool:
     """Have rostered days judged once they are over (F-021)."""
     return await repository.mark_days_over(unit.connection, shanghai_day(unit.now), BATCH) == BATCH
+
+
+async def spread_marks(unit: Unit) -> bool:
+    """Have the days of officers whose assignments changed worked out anew, some at a time."""
+    return await repository.spread_marks(unit.connection, OFFICERS, BATCH) > 0
 
 
 async def work_out_days(unit: Unit) -> bool:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+import structlog
+
+from services.fieldwork.errors import SchemeBroken
 from services.fieldwork.scheme import ActivityKind, Acts, FieldworkScheme
+from shared.observability.metrics import SCHEME_BROKEN
 from shared.reference.bindings import Binding, schemes_at
+from shared.schemes import SchemeError
 from shared.schemes.loader import read_scheme, scheme_ids, validate
+
+log = structlog.get_logger(__name__)
+
+
+LOOK_AGAIN = 30.0
 
 
 class Kinds:
-    """The kinds and acts of all schemes that have a fieldwork part, read once when the process starts."""
+    """The kinds and acts of the schemes, each read when it is first asked for.
+
+    One that is broken keeps only the places it governs waiting; its files are looked at again every half minute.
+    """
 
     def __init__(self, override_dir: Path | None) -> None:
-        self._schemes: Mapping[str, FieldworkScheme] = {
-            scheme: validate(documents["fieldwork"], FieldworkScheme)
-            for scheme in scheme_ids(override_dir)
-            if "fieldwork" in (documents := read_scheme(scheme, override_dir))
-        }
+        self._override_dir = override_dir
+        self._schemes: dict[str, FieldworkScheme | None] = {}
+        self._broken: dict[str, float] = {}
 
     def under(self, schemes: Iterable[str], kind: str) -> list[ActivityKind]:
         """The definitions of a kind under those schemes."""
@@ -30,7 +42,27 @@ class Kinds:
         return [known.acts for known in self._known(schemes)]
 
     def _known(self, schemes: Iterable[str]) -> list[FieldworkScheme]:
-        return [self._schemes[scheme] for scheme in schemes if scheme in self._schemes]
+        return [found for scheme in schemes if (found := self._scheme(scheme))]
+
+    def _scheme(self, id: str) -> FieldworkScheme | None:
+        """None for one that has no part for fieldwork. Raises SchemeBroken."""
+        if id not in self._schemes:
+            if time.monotonic() - self._broken.get(id, -LOOK_AGAIN) < LOOK_AGAIN:
+                raise SchemeBroken
+            self._schemes[id] = self._read(id)
+        return self._schemes[id]
+
+    def _read(self, id: str) -> FieldworkScheme | None:
+        try:
+            documents = read_scheme(id, self._override_dir) if id in scheme_ids(self._override_dir) else {}
+            found = validate(documents["fieldwork"], FieldworkScheme) if "fieldwork" in documents else None
+        except SchemeError as error:
+            log.error("scheme.broken", scheme=id, error=str(error), help="see `cunjing schemes check`")
+            self._broken[id] = time.monotonic()
+            SCHEME_BROKEN.labels("fieldwork", id).set(1)
+            raise SchemeBroken from None
+        SCHEME_BROKEN.labels("fieldwork", id).set(0)
+        return found
 
 
 class Bound:

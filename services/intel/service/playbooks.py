@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from services.intel.playbook import Playbook
+from shared.observability.metrics import SCHEME_BROKEN
 from shared.schemes import Loaded, SchemeError, load_scheme
 
 log = structlog.get_logger(__name__)
@@ -37,4 +38,5 @@ def _read(scheme: str, override_dir: Path | None) -> Loaded[Playbook] | None:
     except SchemeError as error:
         # Reports under it wait visibly; a worker that ended here would stop the other schemes too.
         log.error("playbook.unusable", scheme=scheme, error=str(error))
+        SCHEME_BROKEN.labels("intel", scheme).set(1)
         return None

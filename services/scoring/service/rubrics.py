@@ -11,6 +11,7 @@ import structlog
 
 from services.scoring.rubric import Rubric
 from services.scoring.rules import Period, Plan, compile_rubric, evidence_from, measure_period
+from shared.observability.metrics import SCHEME_BROKEN
 from shared.schemes import SchemeError, load_scheme, scheme_ids
 from shared.schemes.loader import read_scheme
 
@@ -74,6 +75,7 @@ class Rubrics:
             except SchemeError as error:
                 log.error("rubric.unusable", scheme=scheme_id, error=str(error))
                 self._loaded[scheme_id] = error
+                SCHEME_BROKEN.labels("scoring", scheme_id).set(1)
         return self._loaded[scheme_id]
 
     def _load(self, scheme_id: str) -> Scheme | None:
