@@ -107,6 +107,13 @@ async def test_an_item_kept_before_he_left_is_still_a_duplicate(fieldwork: Field
     assert outcomes(await fieldwork.sync(item)) == ["duplicate"]
 
 
+async def test_who_left_decides_nothing_with_his_own_token_either(fieldwork: Fieldwork) -> None:
+    item = await fieldwork.recorded()
+    own: dict[str, Any] = {"scopes": ["fieldwork:verify"], "officer_id": LEADER}
+    await fieldwork.learn(HEAD.model_copy(update={"account": "closed"}))
+    assert codes(await fieldwork.decide(verdict(item), **own)) == ["fieldwork.not_in_service"]
+
+
 async def test_who_has_not_begun_decides_about_nothing(fieldwork: Fieldwork) -> None:
     await fieldwork.learn(HEAD.model_copy(update={"valid": Period(since=date(2026, 10, 21))}))
     assert codes(await fieldwork.certify(certificate())) == ["fieldwork.not_in_service"]

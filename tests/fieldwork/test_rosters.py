@@ -84,6 +84,7 @@ async def test_a_day_is_taken_back_before_it_comes(fieldwork: Fieldwork) -> None
     withdrawn = await fieldwork.roster(TOMORROW, on_duty=False)
     assert (outcomes(withdrawn), states(withdrawn)) == (["created"], ["holds"])
     fieldwork.time.move(days=2)
+    await fieldwork.sync(arrival(f"{TOMORROW}T09:00:00+08:00"))
     assert await attendance(fieldwork) == []
     assert [what for _, what in await feed(fieldwork)] == ["recorded", "withdrawn"]
     async with fieldwork.database.unit() as unit:
