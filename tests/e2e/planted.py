@@ -13,7 +13,7 @@ from demo.county import COUNTY, xihua
 from demo.result import Result
 from services.intel.rules.signature import sign
 from shared.ids import new_id
-from tests.e2e.canary import CANARY, each_text_replaced
+from tests.e2e.canary import CANARY, CITIZEN_NUMBER, each_text_replaced
 from tests.e2e.conftest import County
 
 PLAN = xihua()
@@ -102,7 +102,7 @@ def _work(fieldwork: httpx.Client) -> Iterator[httpx.Response]:
 def _reports(intel: httpx.Client, county: County) -> Iterator[httpx.Response]:
     """While the station's address is planted, so that its orders go astray; afterwards it gets them."""
     kept = {"url": f"{county.at.stations}/orders/{STATION}", "secret": county.at.secret}
-    for endpoint in (*each_text_replaced(kept), kept | {"url": f"https://127.0.0.1:1/{CANARY}"}):
+    for endpoint in (*each_text_replaced(kept), kept | {"url": f"https://127.0.0.1:1/{CITIZEN_NUMBER}"}):
         yield intel.put(f"/v1/endpoints/{STATION}", json=endpoint)
     for planted in _variants(_REPORT):
         yield intel.post("/v1/reports", json=planted)
