@@ -44,7 +44,6 @@ async def test_no_input_ends_a_process_or_keeps_others_waiting(county: County, k
     answers, waits = await _through(county, hostile, month, seconds)
     await asyncio.to_thread(county.settle)
     assert await _start_times(county) == before, "a process was started again"
-    print(answers, len(waits), waits[-5:])
     assert {status: n for status, n in answers.items() if status in (500, 502)} == {}
     assert waits[-1] < PATIENCE
     p99 = waits[int(len(waits) * 0.99) - 1]
