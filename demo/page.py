@@ -18,9 +18,7 @@ def page_link(scoring: str, issuer_key: Path, officer: UUID) -> str:
 
 
 async def _page_link(scoring: str, issuer_key: Path, officer: UUID) -> str:
-    token = issue_token(
-        issuer_key, subject="demo-officer", scopes=["scoring:read"], division=COUNTY, officer_id=officer
-    )
+    token = issue_token(issuer_key, subject="demo-officer", scopes=["scoring:own"], division=COUNTY, officer_id=officer)
     async with Api(scoring, token) as api:
         link = await api.post("/v1/me/page-links", {"period": MONTH})
     return f"{scoring}{link['url']}"

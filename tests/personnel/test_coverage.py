@@ -148,3 +148,37 @@ async def test_a_township_is_asked_by_its_nine_digits(personnel: Personnel) -> N
     rows = await personnel.rows("SELECT count(*) AS n FROM division WHERE code LIKE '411622101%' AND level = 'village'")
 
     assert (await report(personnel, division="411622101"))["villages"] == rows[0]["n"]
+
+
+@pytest.mark.parametrize("ended", [{"status": "left"}, {"account": "closed"}])
+async def test_who_left_or_may_not_act_covers_nothing(
+    personnel: Personnel, station: Body, villages: list[str], ended: Body
+) -> None:
+    person = officer(station)
+    await personnel.store("officers", person)
+    await personnel.store("assignments", assignment(person, villages[0]))
+    assert (await report(personnel))["covered"] == 1
+
+    await personnel.store("officers", person | ended)
+
+    assert (await report(personnel))["covered"] == 0
+
+
+async def test_who_left_covered_until_his_last_day(personnel: Personnel, station: Body, villages: list[str]) -> None:
+    valid = {"from": "2020-01-01", "to": "2026-10-20"}
+    person = officer(station, status="left", valid=valid)
+    await personnel.store("officers", person)
+    await personnel.store("assignments", assignment(person, villages[0], valid=valid))
+
+    assert (await report(personnel, on="2026-10-20"))["covered"] == 1
+    assert (await report(personnel, on="2026-10-21"))["covered"] == 0
+
+
+async def test_an_erased_officer_covers_nothing(personnel: Personnel, station: Body, villages: list[str]) -> None:
+    person = officer(station)
+    await personnel.store("officers", person)
+    await personnel.store("assignments", assignment(person, villages[0]))
+    erased = await personnel.call("POST", f"/v1/officers/{person['officer_id']}/erasure", scopes=("personnel:write",))
+    assert erased.is_success, erased.text
+
+    assert (await report(personnel))["covered"] == 0

@@ -40,14 +40,14 @@ class Api:
         return {"Authorization": f"Bearer {token}"}
 
     async def mine(self, path: str = "/v1/me/sheet", **query: str) -> httpx.Response:
-        me = self.token("scoring:read", division=VILLAGE, officer=OFFICER)
+        me = self.token("scoring:own", division=VILLAGE, officer=OFFICER)
         return await self.client.get(path, params={**OCTOBER, **query}, headers=me)
 
     async def leader(self, path: str, reader: str = "411622", **query: str) -> httpx.Response:
         return await self.client.get(path, params=query, headers=self.token("scoring:read", division=reader))
 
     async def link(self) -> dict[str, str]:
-        me = self.token("scoring:read", division=VILLAGE, officer=OFFICER)
+        me = self.token("scoring:own", division=VILLAGE, officer=OFFICER)
         answer = await self.client.post("/v1/me/page-links", json=OCTOBER, headers=me)
         assert answer.status_code == 201, answer.text
         found: dict[str, str] = answer.json()

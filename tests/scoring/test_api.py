@@ -14,7 +14,7 @@ from shared.clock import system_clock
 from shared.database.unit import Database
 from shared.security.dev_issuer import DevKeys
 from tests.scoring.api import BOARD, Api, serving
-from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE
+from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE, VILLAGE
 from tests.scoring.world import DEMO_SCHEMES, World
 
 
@@ -145,9 +145,20 @@ async def test_another_county_finds_no_sheet(world: World, api: Api) -> None:
 
 
 async def test_a_token_without_an_officer_has_no_sheet_of_its_own(api: Api) -> None:
-    answer = await api.leader("/v1/me/sheet", period="2026-10")
+    answer = await api.client.get(
+        "/v1/me/sheet", params={"period": "2026-10"}, headers=api.token("scoring:own", division="411622")
+    )
 
     assert (answer.status_code, answer.json()["code"]) == (403, "scoring.no_officer_in_token")
+
+
+async def test_a_phones_token_reads_its_own_sheet_and_nothing_else_of_scoring(api: Api) -> None:
+    phone = api.token("scoring:own", division=VILLAGE, officer=OFFICER)
+    board = {"division": VILLAGE, "period": "2026-10", "scheme": "wenquan"}
+    for path in (f"/v1/officers/{OFFICER}/sheet", "/v1/scoreboard", "/v1/scoreboard/summary", "/v1/flow"):
+        answer = await api.client.get(path, params=board, headers=phone)
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert (await api.client.post("/v1/recomputations", headers=phone)).status_code == 403
 
 
 @pytest.mark.parametrize("period", ["2026-13", "202610", "2026-10-01", "", "九月"])

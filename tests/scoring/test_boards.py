@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import date
 from uuid import UUID
+
+import httpx
 
 from tests.scoring.api import BOARD, Api
 from tests.scoring.facts import OFFICER, OTHER_VILLAGE, VILLAGE
@@ -69,18 +72,34 @@ async def test_the_summary_names_both_ends_and_the_vacant_villages(world: World,
     assert summary["vacancies"] == [{"code": "411622101202", "name": "丁村"}]
 
 
+async def test_a_village_held_through_an_area_is_not_vacant(world: World, api: Api) -> None:
+    await three_officers(world)
+    area = UUID(int=5)
+    held = world.facts.assignment(UUID(int=9), where={"type": "area", "id": str(area)})
+    await world.hear(world.facts.area(area, "411622101202"), held)
+
+    summary = (await api.leader("/v1/scoreboard/summary", **BOARD, places="1")).json()
+
+    assert summary["vacancies"] == []
+
+
 async def test_a_board_of_an_unknown_scheme_is_not_found(api: Api) -> None:
     answer = await api.leader("/v1/scoreboard", **{**BOARD, "scheme": "nowhere"})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "scoring.scheme_unknown")
 
 
-async def test_an_operator_has_everybody_scored_anew(world: World, api: Api) -> None:
+async def test_an_operator_has_everybody_of_his_own_division_scored_anew(world: World, api: Api) -> None:
     await world.score(*world.facts.visits(1))
 
-    answer = await api.client.post("/v1/recomputations", headers=api.token("ops"))
-    refused = await api.client.post("/v1/recomputations", headers=api.token("scoring:read"))
+    def asked(*scopes: str, division: str) -> Awaitable[httpx.Response]:
+        return api.client.post("/v1/recomputations", headers=api.token(*scopes, division=division))
 
+    elsewhere = await asked("scoring:recompute", division="411622101")
+    answer = await asked("scoring:recompute", division="411622100")
+    refused = await asked("scoring:read", "ops", division="")
+
+    assert (elsewhere.status_code, elsewhere.json()) == (202, {"officers": 0})
     assert (answer.status_code, answer.json()) == (202, {"officers": 1})
     assert refused.status_code == 403
     assert await world.rows("SELECT officer_id, since, until FROM dirty_mark") == [(OFFICER, date.min, date.max)]

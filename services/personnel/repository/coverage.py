@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.reference.queries import valid_on
+from shared.reference.queries import active_on, valid_on
 
-# A backup does not cover (C-39): it stands in when a leave says so. An area's holder covers the area's villages.
+# Who left, was erased or may not act covers nothing. A backup does not cover (C-39): it stands in when a leave says so.
+# An area's holder covers the area's villages.
 _WORLD = f"""
     WITH inside AS (
         SELECT code, name, village_kind, parent FROM division v
@@ -21,7 +22,7 @@ _WORLD = f"""
     ), serving AS (
         SELECT a.officer_id, o.name, a.post, a.role, a.where_type, a.where_id
         FROM assignment a JOIN officer o USING (officer_id)
-        WHERE a.role <> 'backup' AND {valid_on("a", ":day")}
+        WHERE a.role <> 'backup' AND {valid_on("a", ":day")} AND {active_on("o", ":day", ":today")}
     ), patch AS (
         SELECT area_id, name, villages, station FROM area r
         WHERE jurisdiction >= :first AND jurisdiction < :beyond AND {valid_on("r", ":day")}
@@ -84,10 +85,11 @@ _EMPTY_AREAS = text(
 
 @dataclass(frozen=True)
 class Question:
-    """A post in a division (unpadded) on a day; `village_kind` narrows the villages that count (C-04)."""
+    """A post in a division (unpadded) on a day, as far as known today; `village_kind` narrows the villages (C-04)."""
 
     division: str
     on: date
+    today: date
     post: str
     village_kind: str | None
 
@@ -106,6 +108,7 @@ class CoverageRows:
             "first": question.division or "0",
             "beyond": _beyond(question.division),
             "day": question.on,
+            "today": question.today,
             "post": question.post,
             "village_kind": question.village_kind,
         }

@@ -10,6 +10,7 @@ from services.personnel.repository.coverage import Question
 from services.personnel.routes.dependencies import InDivision, Reader
 from services.personnel.schemas.answers import Coverage
 from services.personnel.service.coverage import START, CoverageReport
+from shared.clock import shanghai_day
 from shared.contracts.personnel import Post, VillageKind
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
 from shared.web.unit import UnitOfWork
@@ -33,4 +34,6 @@ async def coverage(
     `village_kind` counts only villages of that kind, for schemes that leave communities out (C-04).
     """
     position = decode_cursor(after, tuple[str, str, str]) if after else START
-    return await CoverageReport(unit, who).page(Question(division, on, post, village_kind), position, limit)
+    return await CoverageReport(unit, who).page(
+        Question(division, on, shanghai_day(unit.now), post, village_kind), position, limit
+    )

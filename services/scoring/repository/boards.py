@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Subquery, Text, and_, cast, exists, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scoring.repository.sheets import touching
@@ -98,10 +99,16 @@ def _posted(officer_id: ColumnElement[Any], ask: Question) -> ColumnElement[bool
 
 
 async def vacancies(connection: AsyncConnection, ask: Question) -> list[tuple[str, str]]:
-    """Villages of the division without a main auxiliary on any day of the period."""
+    """Villages of the division without a main auxiliary on any day of the period, of their own or of their area."""
+    in_village = and_(assignment.c.where_type == "village", assignment.c.where_id == division.c.code)
+    holding = exists().where(
+        assignment.c.where_type == "area",
+        assignment.c.where_id == cast(area.c.area_id, Text),
+        area.c.villages.contains(array([division.c.code])),
+        _meets(area, ask.period),
+    )
     covered = exists().where(
-        assignment.c.where_type == "village",
-        assignment.c.where_id == division.c.code,
+        or_(in_village, holding.correlate(assignment, division)),
         assignment.c.post == "village_auxiliary",
         assignment.c.role == "main",
         _meets(assignment, ask.period),

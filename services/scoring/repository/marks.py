@@ -58,6 +58,22 @@ _EVERYBODY = text(
     {MARK_TOUCHED}
     """  # noqa: S608
 )
+_DIVISION = text(
+    f"""
+    WITH touched AS (
+        SELECT officer_id, {_ALWAYS} FROM known_assignment
+        WHERE where_type = 'village' AND starts_with(where_id, :division)
+        UNION
+        SELECT a.officer_id, {_ALWAYS} FROM known_area h
+        JOIN known_assignment a ON a.where_type = 'area' AND a.where_id = CAST(h.area_id AS text)
+        WHERE EXISTS (SELECT FROM unnest(h.villages) AS v(village) WHERE starts_with(village, :division))
+        UNION
+        SELECT officer_id, {_ALWAYS} FROM sheet
+        WHERE EXISTS (SELECT FROM unnest(villages) AS v(village) WHERE starts_with(village, :division))
+    )
+    {MARK_TOUCHED}
+    """  # noqa: S608
+)
 _SEE = text(
     """
     INSERT INTO seen_version AS s (scheme, version)
@@ -198,9 +214,14 @@ async def mark_officers(connection: AsyncConnection, officers: Collection[UUID])
         await connection.execute(_OFFICERS, {"officers": list(officers)})
 
 
-async def mark_everybody(connection: AsyncConnection) -> int:
-    """All sheets of everybody who was ever assigned or scored; returns how many officers that are."""
-    return int((await connection.execute(_EVERYBODY)).rowcount)
+async def mark_everybody(connection: AsyncConnection) -> None:
+    """All sheets of everybody who was ever assigned or scored."""
+    await connection.execute(_EVERYBODY)
+
+
+async def mark_division(connection: AsyncConnection, division: str) -> int:
+    """The same within a division (unpadded); returns how many officers that are."""
+    return int((await connection.execute(_DIVISION, {"division": division})).rowcount)
 
 
 async def see_versions(connection: AsyncConnection, versions: Mapping[str, str]) -> set[str]:

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from services.scoring.routes.dependencies import Operator, Reader, TheRubrics
+from services.scoring.routes.dependencies import Reader, Recomputer, TheRubrics
 from services.scoring.schemas import Month, Recomputation, SchemeId, Scoreboard, Summary
 from services.scoring.service.boards import Boards
-from services.scoring.service.marking import score_everybody_anew
+from services.scoring.service.marking import score_division_anew
 from shared.security.audit import record_audit
 from shared.web.divisions import DivisionCode
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
@@ -54,8 +54,8 @@ async def summary(
 
 
 @router.post("/recomputations", status_code=202)
-async def recompute(who: Operator, unit: UnitOfWork) -> Recomputation:
-    """Score everybody anew from the ledger; sheets that come out the same keep their revision."""
-    officers = await score_everybody_anew(unit)
-    await record_audit(unit, who, "scoring.recompute", "everybody")
+async def recompute(who: Recomputer, unit: UnitOfWork) -> Recomputation:
+    """Score everybody of one's jurisdiction anew from the ledger; sheets that come out the same keep their revision."""
+    officers = await score_division_anew(unit, who.division)
+    await record_audit(unit, who, "scoring.recompute", who.division or "everybody")
     return Recomputation(officers=officers)

@@ -15,7 +15,9 @@ from shared.security.vault import Vault
 from shared.web.unit import UnitOfWork
 
 Reader = Annotated[Principal, Depends(requires("scoring:read"))]
-Operator = Annotated[Principal, Depends(requires("ops"))]
+Myself = Annotated[Principal, Depends(requires("scoring:own"))]
+"""A phone: of scoring it reads its officer's own sheet and nothing else."""
+Recomputer = Annotated[Principal, Depends(requires("scoring:recompute"))]
 
 
 def rubrics(request: Request) -> Rubrics:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
 from services.scoring.errors import NoOfficerInToken
-from services.scoring.routes.dependencies import Reader, TheSheets, TheVault
+from services.scoring.routes.dependencies import Myself, Reader, TheSheets, TheVault
 from services.scoring.schemas import DetailedSheet, Month, PageLink, PageLinkRequest, SchemeId, SheetView
 from services.scoring.service.printing import TICKET_LIFE, Ticket, page_headers, page_of
 from shared.security.audit import record_audit
@@ -22,20 +22,20 @@ router = APIRouter(prefix="/v1", tags=["sheets"])
 
 
 @router.get("/me/sheet")
-async def my_sheet(period: Month, who: Reader, sheets: TheSheets, scheme: SchemeId | None = None) -> SheetView:
+async def my_sheet(period: Month, who: Myself, sheets: TheSheets, scheme: SchemeId | None = None) -> SheetView:
     """One's own sheet, line by line; `period` names a month it covers. 409 while nobody decided the measure period."""
     return await sheets.of(_self(who), period, scheme)
 
 
 @router.get("/me/sheet/page", response_class=HTMLResponse)
-async def my_page(period: Month, who: Reader, sheets: TheSheets, scheme: SchemeId | None = None) -> HTMLResponse:
+async def my_page(period: Month, who: Myself, sheets: TheSheets, scheme: SchemeId | None = None) -> HTMLResponse:
     """One's own sheet as one printable page."""
     return _page(await sheets.of(_self(who), period, scheme))
 
 
 @router.post("/me/page-links", status_code=201)
 async def my_page_link(
-    wanted: PageLinkRequest, who: Reader, sheets: TheSheets, unit: UnitOfWork, vault: TheVault, request: Request
+    wanted: PageLinkRequest, who: Myself, sheets: TheSheets, unit: UnitOfWork, vault: TheVault, request: Request
 ) -> PageLink:
     """A link to one's own printable page that a browser can open without a token, for a quarter of an hour."""
     sheet = await sheets.of(_self(who), wanted.period, wanted.scheme)

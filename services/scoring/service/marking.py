@@ -25,6 +25,11 @@ async def score_areas_anew(unit: Unit, areas: Collection[str]) -> None:
     await marks.mark_officers(unit.connection, await marks.officers_of_areas(unit.connection, areas))
 
 
-async def score_everybody_anew(unit: Unit) -> int:
-    """All sheets there are; returns how many officers that concerns."""
-    return await marks.mark_everybody(unit.connection)
+async def score_everybody_anew(unit: Unit) -> None:
+    """All sheets there are."""
+    await marks.mark_everybody(unit.connection)
+
+
+async def score_division_anew(unit: Unit, division: str) -> int:
+    """All sheets of whoever is or was posted in a division; returns how many officers that concerns."""
+    return await marks.mark_division(unit.connection, division)
