@@ -12,10 +12,10 @@ from services.intel.routes import router
 from services.intel.rules.addresses import AllowList
 from services.intel.service.gauges import show_deliveries
 from services.intel.service.playbooks import Playbooks
-from services.intel.service.routing import Routing
+from services.intel.service.routing_ticks import RoutingTicks
 from services.intel.service.sending import Sending
 from services.intel.settings import IntelSettings
-from shared.database.unit import Database, Unit
+from shared.database.unit import Database
 from shared.messaging.api import service_api
 from shared.messaging.worker import Loop, Ticker, Worker
 from shared.security.vault import Vault
@@ -45,8 +45,7 @@ def create_worker(settings: IntelSettings) -> Worker:
     database = Database(settings.database_url)
     playbooks = Playbooks(settings.schemes_dir)
 
-    async def route_due(unit: Unit) -> bool:
-        return await Routing(unit, playbooks).route_due()
+    routing = RoutingTicks(playbooks)
 
     return Worker(
         settings=settings,
@@ -54,7 +53,7 @@ def create_worker(settings: IntelSettings) -> Worker:
         versions=MIGRATIONS,
         handlers=handlers(playbooks),
         tickers=[
-            Ticker("routing", ROUTING_INTERVAL, route_due),
+            Ticker("routing", ROUTING_INTERVAL, routing.tick, routing.failed),
             Ticker("deliveries shown", SHOWN_INTERVAL, show_deliveries),
         ],
         loops=[Loop("webhooks", Sending(database, Vault.load(settings.encryption_keys), settings).run)],

@@ -32,6 +32,9 @@ HELD_STREAMS = Gauge("cunjing_held_streams", "Streams that stand still.", ["serv
 HELD_FACTS = Gauge("cunjing_held_facts", "Facts waiting behind a dead letter or a gap.", ["service", "topic"])
 
 SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be computed and are tried again.", ["service"])
+REPORTS_NOT_ROUTED = Counter(
+    "cunjing_reports_not_routed_total", "Tries to route a report that failed; it is tried again.", ["service"]
+)
 SCHEME_BROKEN = Gauge("cunjing_scheme_broken", "1 while a scheme's files have faults.", ["service", "scheme"])
 SCHEMES_DIFFER = Gauge(
     "cunjing_schemes_differ", "1 while another worker, started later, uses other scheme files.", ["service"]

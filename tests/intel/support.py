@@ -24,7 +24,7 @@ from services.intel.handlers import handlers, report_of_activity
 from services.intel.repository.rows import Row
 from services.intel.rules.signature import sign
 from services.intel.service.playbooks import Playbooks
-from services.intel.service.routing import Routing
+from services.intel.service.routing_ticks import RoutingTicks
 from services.intel.service.sending import Sending
 from services.intel.settings import IntelSettings
 from shared.contracts.base import FactData, Period
@@ -147,7 +147,7 @@ class Intel:
 
     async def tick(self) -> None:
         async with self.database.unit() as unit:
-            await Routing(unit, Playbooks(None)).route_due()
+            await RoutingTicks(Playbooks(None)).tick(unit)
 
     def headers(self, **claims: Any) -> dict[str, str]:
         given = {"subject": "backend", "scopes": ALL, "division": COUNTY, "clearance": "restricted"} | claims

@@ -14,6 +14,12 @@ from services.intel.repository.deliveries import Deliveries
 from services.intel.repository.reports import Reports
 from services.intel.rules.lifecycle import later, steps_of
 from services.intel.rules.signature import sign
+from shared.contracts.envelope import Fact
+from shared.contracts.personnel import OfficerV1
+from shared.contracts.pulse import PersonnelHeartbeatV1
+from shared.ids import new_id
+from shared.messaging.pulses import hear, tell_ends
+from shared.messaging.topics import PARTITIONS
 from tests.intel.conftest import MakeLoop
 from tests.intel.support import OFFICER, SECRET, STATION, Intel, lease, until
 
@@ -272,3 +278,18 @@ def test_the_state_never_goes_back() -> None:
     assert later("ordered", "closed") == "closed"
     assert steps_of("accepted", "returned", ["received"]) == ()
     assert steps_of("closed", "returned", ["received"]) == ("accepted",)
+
+
+async def test_who_cooperated_must_exist(intel: Intel, order: dict[str, Any]) -> None:
+    stranger = CLOSED | {"order_id": order["order_id"], "cooperated": [str(OFFICER), str(new_id())]}
+    not_yet = await intel.call_back(stranger)
+    assert (not_yet.status_code, not_yet.json()["code"]) == (503, "unavailable")
+
+    async with intel.database.unit() as unit:
+        beat = PersonnelHeartbeatV1(service="personnel", at=datetime.now(UTC))
+        await hear([Fact.of(beat, time=beat.at, actor="personnel", jurisdiction="")], unit)
+        await tell_ends(unit.connection, [(OfficerV1.TOPIC, number) for number in range(PARTITIONS)])
+    refused = await intel.call_back(stranger)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["/cooperated/1"]
+    assert (await intel.report(order["report_id"]))["state"] == "ordered"

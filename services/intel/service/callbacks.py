@@ -20,6 +20,7 @@ from services.intel.errors import (
     SignatureWrong,
 )
 from services.intel.repository.deliveries import Deliveries
+from services.intel.repository.known import Known
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.repository.stations import Stations
@@ -28,10 +29,13 @@ from services.intel.rules.signature import Unproven, genuine
 from services.intel.schemas import Callback, CallbackAnswer
 from services.intel.service import facts
 from services.intel.service.signing import secrets_of
+from shared.contracts.personnel import OfficerV1
 from shared.database.unit import Unit
+from shared.messaging.pulses import knows_everything
 from shared.security.audit import record_audit
 from shared.security.principal import Principal
 from shared.security.vault import Vault
+from shared.web.failures import unavailable
 from shared.web.problems import InvalidRequest
 from shared.web.validation import fault_list
 
@@ -61,6 +65,7 @@ class Callbacks:
                 raise _conflict()
             return CallbackAnswer.model_validate(seen["answer"])
         self._require_possible(said, report, max(CLOCK_ERROR, tolerance))
+        await self._require_known(said)
         return await self._apply(report, call)
 
     async def _genuine(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> tuple[str, timedelta]:
@@ -80,6 +85,19 @@ class Callbacks:
             raise InTheFuture("at 晚于当前时间,请校准时钟后重发", pointer="/at")
         if said.at < report["ordered_at"] - clock_error:
             raise BeforeTheOrder("at 早于派单时间,请核对后重发", pointer="/at")
+
+    async def _require_known(self, said: Callback) -> None:
+        """`cooperated` names officers who exist, for points hang on it; 503 while one may not be known yet."""
+        unknown = set(said.cooperated) - (await Known(self.unit.connection).officer_names(said.cooperated)).keys()
+        if not unknown:
+            return
+        if not await knows_everything(self.unit.connection, OfficerV1):
+            raise unavailable()
+        at = [n for n, officer in enumerate(said.cooperated) if officer in unknown]
+        raise InvalidRequest(
+            "cooperated 中有未登记的人员,请核对后用新的 webhook-id 重发",
+            errors=[{"pointer": f"/cooperated/{n}", "message": "没有这名人员,请填写其 officer_id"} for n in at],
+        )
 
     async def _apply(self, report: Row, call: _Call) -> CallbackAnswer:
         await self._acknowledge(report, call)

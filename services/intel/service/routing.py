@@ -59,12 +59,6 @@ class Routing:
         self.reports = Reports(unit.connection)
         self.orders = Orders(unit.connection)
 
-    async def route_due(self) -> bool:
-        """Move on every waiting report whose next try has come; True when there may be more."""
-        waiting = await self.reports.due_to_route(self.unit.now, AT_ONCE)
-        await self.route(waiting)
-        return len(waiting) == AT_ONCE
-
     async def route(self, waiting: Sequence[Row]) -> None:
         """Decide each by its scheme and order it to its station; what is not known yet is tried again."""
         if not waiting:
