@@ -19,7 +19,7 @@ from tests.faults.servers import SpareBroker, SparePostgres
 
 LONG = os.environ.get("CUNJING_FAULTS") == "long"
 
-LONG_ONLY = ("network", "long_run")
+LONG_ONLY = ("network", "long_run", "hostile")
 """They judge memory and seconds, which a machine that does other work beside would spoil: only for `make faults`."""
 
 collect_ignore = [] if LONG else [f"test_{name}.py" for name in LONG_ONLY]
