@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from services.scoring.repository.failures import try_again
+from services.scoring.repository.marks import mark_officers
 from services.scoring.repository.sheets import sheets_of
 from services.scoring.service import recompute
 from services.scoring.service.calendar import keep_up
@@ -211,3 +212,74 @@ async def test_a_townships_own_scheme_takes_the_place_of_the_countys(world: Worl
     scored = {first for (_, _, first), sheet in (await world.sheets()).items() if sheet.total is not None}
     assert scored == {date(2026, month, 1) for month in range(1, 10)} & scored
     assert date(2026, 10, 1) not in scored
+
+
+async def _use(world: World, use: str) -> None:
+    """The binding becomes another; everybody is scored anew."""
+    async with world.database.unit() as unit:
+        await unit.connection.execute(text("UPDATE known_binding SET use = :use"), {"use": use})
+    await world.mark_everybody()
+    await _tick(world, Recomputing(world.rubrics))
+
+
+async def _told(world: World) -> list[Any]:
+    return [orjson.loads(row.body) for row in await world.rows("SELECT body FROM outbox ORDER BY id")]
+
+
+async def test_what_governed_and_becomes_a_shadow_is_taken_back_from_its_readers(world: World) -> None:
+    await world.hear(*world.facts.visits(1))
+    await _tick(world, Recomputing(world.rubrics))
+    before = await _told(world)
+
+    await _use(world, "shadow")
+
+    assert (await world.sheet()).shadow
+    after = (await _told(world))[len(before) :]
+    assert {fact["sheet_id"] for fact in after} == {fact["sheet_id"] for fact in before}
+    assert {tuple(fact["withheld"]) for fact in after} == {("C-45",)}
+
+
+async def test_a_shadow_that_comes_to_govern_is_told_whole(world: World) -> None:
+    await _use(world, "shadow")
+    await world.hear(*world.facts.visits(1))
+    await _tick(world, Recomputing(world.rubrics))
+    assert (await world.sheet()).shadow
+    assert await _told(world) == []
+
+    await _use(world, "governing")
+
+    assert not (await world.sheet()).shadow
+    counted = {id_ for fact in await _told(world) for line in fact["lines"] for id_ in line["counted"]}
+    assert counted
+
+
+async def test_somebody_elses_marks_do_not_forget_a_failure(world: World, tmp_path: Path) -> None:
+    broken = Recomputing(_broken(tmp_path, TEXT_AS_NUMBER))
+    publicity = world.facts.activity("publicity", LECTURE)
+    await world.hear(world.facts.assignment(OTHER), publicity, world.facts.verified(publicity))
+    await world.hear(*world.facts.visits(1, day=date(2026, 8, 10)))
+    await _tick(world, broken)
+    [failure] = await _failures(world)
+
+    await world.hear(*world.facts.visits(1, day=date(2026, 8, 11)))
+    async with world.database.unit() as unit:
+        await mark_officers(unit.connection, [OTHER])
+    await _tick(world, broken)
+
+    assert await _failures(world) == [failure]
+
+
+async def test_what_is_left_for_the_next_time_keeps_its_tries(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recompute, "MOST_SHEETS", 2)
+    broken = Recomputing(_broken(tmp_path, TEXT_AS_NUMBER))
+    publicity = world.facts.activity("publicity", LECTURE)
+    months = [fact for month in range(1, 10) for fact in world.facts.visits(1, day=date(2026, month, 10))]
+    await world.hear(*months, publicity, world.facts.verified(publicity))
+    await _tick(world, broken)
+    for _ in range(2):
+        await world.mark_everybody()
+        await _tick(world, broken)
+
+    assert [failure.tries for failure in await _failures(world)] == [3]

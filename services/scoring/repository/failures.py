@@ -10,6 +10,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.scoring.repository.marks import Mark
+from services.scoring.repository.sheets import Key
+
 ALL_SCHEMES = ""
 """The scheme of a failure that is the officer's as a whole: none of his sheets could be computed."""
 
@@ -30,12 +33,22 @@ _KEEP = text(
 )
 _FORGET = text(
     """
-    DELETE FROM sheet_failure f
-    WHERE f.officer_id = ANY(CAST(:officers AS uuid[])) AND NOT EXISTS (
-        SELECT FROM unnest(CAST(:still AS uuid[]), CAST(:schemes AS text[]), CAST(:firsts AS date[]))
-            AS s(officer_id, scheme, since)
-        WHERE (s.officer_id, s.scheme, s.since) = (f.officer_id, f.scheme, f.since))
-      AND f.since <= :until AND f.until >= :since
+    WITH marked AS (
+        SELECT * FROM unnest(CAST(:officers AS uuid[]), CAST(:firsts AS date[]), CAST(:lasts AS date[]))
+            AS m(officer_id, since, until)
+    ), computed AS (
+        SELECT * FROM unnest(CAST(:computed_of AS uuid[]), CAST(:computed_by AS text[]), CAST(:computed_from AS date[]))
+            AS c(officer_id, scheme, since)
+    ), open AS (
+        SELECT * FROM unnest(CAST(:open_of AS uuid[]), CAST(:open_by AS text[]), CAST(:open_from AS date[]))
+            AS o(officer_id, scheme, since)
+    )
+    DELETE FROM sheet_failure f USING marked m
+    WHERE f.officer_id = m.officer_id
+      AND (f.scheme = '' OR (f.since >= m.since AND f.until <= m.until)
+           OR EXISTS (SELECT FROM computed c
+                      WHERE (c.officer_id, c.scheme, c.since) = (f.officer_id, f.scheme, f.since)))
+      AND NOT EXISTS (SELECT FROM open o WHERE (o.officer_id, o.scheme, o.since) = (f.officer_id, f.scheme, f.since))
     """
 )
 _TRY_AGAIN = text(
@@ -94,17 +107,21 @@ async def keep_failures(connection: AsyncConnection, failures: Sequence[Failure]
 
 
 async def forget_failures(
-    connection: AsyncConnection, officers: Collection[UUID], since: date, until: date, still: Sequence[Failure]
+    connection: AsyncConnection, marks: Sequence[Mark], computed: Collection[Key], still_open: Collection[Key]
 ) -> None:
-    """Whatever of these officers failed in these days and did not fail again now is mended."""
-    columns = {
-        "officers": list(officers),
-        "since": since,
-        "until": until,
-        "still": [failure.officer_id for failure in still],
-        "schemes": [failure.scheme for failure in still],
-        "firsts": [failure.since for failure in still],
+    """Of each officer what was computed now, or nothing asks for any more in his marked days, is mended.
+
+    What failed again or is left for the next time (`still_open`) is not.
+    """
+    columns: dict[str, object] = {
+        "officers": [mark.officer_id for mark in marks],
+        "firsts": [mark.since for mark in marks],
+        "lasts": [mark.until for mark in marks],
     }
+    for name, keys in (("computed", computed), ("open", still_open)):
+        columns[f"{name}_of"] = [officer for officer, _, _ in keys]
+        columns[f"{name}_by"] = [scheme for _, scheme, _ in keys]
+        columns[f"{name}_from"] = [first for _, _, first in keys]
     await connection.execute(_FORGET, columns)
 
 

@@ -16,6 +16,7 @@ from services.scoring.rules.sentences import NOTICES, written
 from services.scoring.service.rubrics import Scheme
 from shared.contracts.envelope import Fact
 from shared.contracts.scoring import SheetUpdatedV1
+from shared.reference.bindings import Use
 from shared.schemes import OpenPoint
 
 Content = dict[str, Any]
@@ -75,9 +76,11 @@ def _line(line: LineResult) -> Content:
     }
 
 
-def digest_of(scheme_version: str, period: Period, villages: Sequence[str], content: Content) -> str:
+def digest_of(scheme_version: str, period: Period, villages: Sequence[str], content: Content, use: Use) -> str:
     """The same for the same result, whatever order its facts came in."""
     whole = [scheme_version, period.first, period.last, villages, content]
+    if use == "shadow":
+        whole.append(use)
     return sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -99,10 +102,13 @@ class Revision:
         return replace(self.computed, revision=before + len(self._parts))
 
     def facts(self, now: datetime) -> list[Fact[SheetUpdatedV1]]:
-        """The facts to publish, each with the whole result and a part of the changes; none of a shadow's sheet."""
-        if self.computed.shadow:
-            return []
+        """The facts to publish, each with the whole result and a part of the changes; none of a shadow's sheet.
+
+        When it was no shadow before, readers are told that what they know no longer holds.
+        """
         first = (self.before.revision if self.before else 0) + 1
+        if self.computed.shadow:
+            return [self._ended(first, now)] if self.before and not self.before.shadow else []
         return [self._fact(number, part, now) for number, part in enumerate(self._parts, first)]
 
     @property
@@ -112,14 +118,22 @@ class Revision:
 
     def _changes(self) -> Iterator[Change]:
         """Which facts came to count, or ceased to, since the last revision, line by line."""
-        old = {line["item"]: line for line in self.before.content["lines"]} if self.before else {}
+        told = self.before.content["lines"] if self.before and not self.before.shadow else []
+        old = {line["item"]: line for line in told}
         for line in self.computed.content["lines"]:
             yield from _changes(line, old.get(line["item"], {}))
 
+    def _ended(self, number: int, now: datetime) -> Fact[SheetUpdatedV1]:
+        nothing = replace(self.computed, total=None, grade=None, vetoes=(), content=NOT_APPRAISED)
+        return self._envelope(_updated(nothing, number, ()), now)
+
     def _fact(self, number: int, part: Sequence[Change], now: datetime) -> Fact[SheetUpdatedV1]:
-        """The envelope: the result names scheme and version, and belongs to the division of the officer's villages."""
+        return self._envelope(_updated(self.computed, number, part), now)
+
+    def _envelope(self, data: SheetUpdatedV1, now: datetime) -> Fact[SheetUpdatedV1]:
+        """The result names scheme and version, and belongs to the division of the officer's villages."""
         return Fact.of(
-            _updated(self.computed, number, part),
+            data,
             time=now,
             actor="scoring",
             jurisdiction=common_division(self.computed.villages),

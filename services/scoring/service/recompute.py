@@ -183,9 +183,9 @@ class Recompute:
 
     async def _keep(self, marks: Sequence[Mark], result: Result) -> None:
         """What failed, what is mended, what is left."""
-        officers = {mark.officer_id for mark in marks}
-        since, until = min(mark.since for mark in marks), max(mark.until for mark in marks)
-        await forget_failures(self._connection, officers, since, until, result.failures)
+        failed = [(failure.officer_id, failure.scheme, failure.since) for failure in result.failures]
+        still_open = [*failed, *(job.key for job in result.later)]
+        await forget_failures(self._connection, marks, result.sheets.keys(), still_open)
         if result.failures:
             await keep_failures(self._connection, result.failures)
         if result.later:
@@ -233,7 +233,7 @@ class Recompute:
             total=result.total,
             grade=result.grade,
             vetoes=result.vetoes,
-            digest=digest_of(scheme.version, period, villages, content),
+            digest=digest_of(scheme.version, period, villages, content, job.use),
             content=content,
             shadow=job.use == "shadow",
             computed_at=self._unit.now,
