@@ -125,9 +125,9 @@ class Worker:
             await owning_connection(self.database.url, _connection_lost, f"{service} relay"), bootstrap, service
         )
         parts: dict[str, Coroutine[Any, Any, None]] = {"relay": relay.run(), "health": self._serve_health()}
-        if self.subscriptions:
+        if topics := self.subscriptions:
             connection = await owning_connection(self.database.url, _connection_lost, f"{service} consumer")
-            self._consumer = Consumer(connection, bootstrap, service, self.subscriptions, clock)
+            self._consumer = Consumer(connection, bootstrap, service, topics, clock)
             parts |= {"consumer": self._consumer.run(), "hint": self._consumer.progress.hint_for_ever()}
         parts |= {ticker.name: self._tick_for_ever(ticker) for ticker in (*self.tickers, *self.common_tickers)}
         return parts | {loop.name: loop.run() for loop in self.loops}

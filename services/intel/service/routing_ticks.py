@@ -11,6 +11,7 @@ from services.intel.repository.rows import Row
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import AT_ONCE, Routing
 from shared.database.unit import Unit
+from shared.messaging.one_by_one import OneByOne
 from shared.observability.metrics import REPORTS_NOT_ROUTED
 
 log = structlog.get_logger(__name__)
@@ -23,27 +24,23 @@ class RoutingTicks:
 
     def __init__(self, playbooks: Playbooks) -> None:
         self._playbooks = playbooks
-        self._taken: list[Row] = []
-        self._alone = 0
+        self._together = OneByOne[Row](AT_ONCE)
 
     async def tick(self, unit: Unit) -> bool:
         """Move on every waiting report whose next try has come; True when there may be more."""
         routing = Routing(unit, self._playbooks)
-        most = 1 if self._alone else AT_ONCE
-        self._taken = []
-        self._taken = await routing.reports.due_to_route(unit.now, most)
-        self._alone = max(0, self._alone - 1)
-        await routing.route(self._taken)
-        return len(self._taken) == most
+        most = self._together.size()
+        waiting = await routing.reports.due_to_route(unit.now, most)
+        self._together.took(waiting)
+        await routing.route(waiting)
+        return len(waiting) == most
 
     async def failed(self, unit: Unit, error: Exception) -> None:
         """A report that fails alone shows why in its timeline and is tried again a minute later."""
-        if len(self._taken) > 1:
-            self._alone = len(self._taken)
+        report = self._together.culprit(error)
+        if report is None:
             return
-        if not self._taken:
-            raise error
-        report_id = self._taken[0]["report_id"]
+        report_id = report["report_id"]
         log.error("report.not_routed", report_id=str(report_id), error=type(error).__name__, exc_info=error)
         REPORTS_NOT_ROUTED.labels("intel").inc()
         reports = Reports(unit.connection)

@@ -82,55 +82,50 @@ _SEE = text(
     RETURNING scheme
     """
 )
+_MAY_BE_TRIED = """NOT EXISTS (
+            SELECT FROM sheet_failure f
+            WHERE f.officer_id = m.officer_id AND f.scheme = '' AND f.next_try > clock_timestamp())"""
+# The lock keeps a second recompute from an officer whose newer marks it could take while the first still computes.
+_TAKEN = """mine AS (
+        SELECT officer_id FROM due
+        WHERE pg_try_advisory_xact_lock(hashtext('scoring.recompute'), hashtext(CAST(officer_id AS text)))
+    ), taken AS (
+        DELETE FROM dirty_mark USING mine WHERE dirty_mark.officer_id = mine.officer_id
+        RETURNING dirty_mark.officer_id, since, until
+    )
+    SELECT officer_id, min(since) AS since, max(until) AS until FROM taken GROUP BY officer_id
+"""
+
 # A single fact is scored at once. During a backlog, which shows as hundreds of facts within half a second, an officer
 # waits until his facts have had two seconds to come in, and only a few are scored at a time: else every batch would
 # have all of them scored again. The rate of facts decides and not the length of the queue, so that it always drains.
-# The lock keeps a second recompute from an officer whose newer marks it could take while the first still computes.
 _TAKE = text(
-    """
+    f"""
     WITH recent AS (
         SELECT sum(facts) FILTER (WHERE marked_at > clock_timestamp() - interval '500 milliseconds') > :many AS busy
         FROM dirty_mark
     ), due AS (
         SELECT officer_id FROM dirty_mark m
-        WHERE officer_id <> ALL(CAST(:without AS uuid[])) AND NOT EXISTS (
-            SELECT FROM sheet_failure f
-            WHERE f.officer_id = m.officer_id AND f.scheme = '' AND f.next_try > clock_timestamp())
+        WHERE officer_id <> ALL(CAST(:without AS uuid[])) AND {_MAY_BE_TRIED}
         GROUP BY officer_id
         HAVING min(marked_at) < clock_timestamp() - interval '2 seconds'
             OR (max(marked_at) < clock_timestamp() - interval '10 milliseconds'
                 AND (SELECT busy FROM recent) IS NOT TRUE)
         ORDER BY min(marked_at)
         LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM recent)
-    ), mine AS (
-        SELECT officer_id FROM due
-        WHERE pg_try_advisory_xact_lock(hashtext('scoring.recompute'), hashtext(CAST(officer_id AS text)))
-    ), taken AS (
-        DELETE FROM dirty_mark USING mine WHERE dirty_mark.officer_id = mine.officer_id
-        RETURNING dirty_mark.officer_id, since, until
-    )
-    SELECT officer_id, min(since) AS since, max(until) AS until FROM taken GROUP BY officer_id
-    """
+    ), {_TAKEN}
+    """  # noqa: S608  # our own text
 )
 # Officers with very many entries: seconds of work each time, so theirs is done apart, when it has waited a while.
 _TAKE_ONE_OF = text(
-    """
+    f"""
     WITH due AS (
         SELECT officer_id FROM dirty_mark m
-        WHERE officer_id = ANY(CAST(:these AS uuid[])) AND NOT EXISTS (
-            SELECT FROM sheet_failure f
-            WHERE f.officer_id = m.officer_id AND f.scheme = '' AND f.next_try > clock_timestamp())
+        WHERE officer_id = ANY(CAST(:these AS uuid[])) AND {_MAY_BE_TRIED}
         GROUP BY officer_id HAVING min(marked_at) < clock_timestamp() - interval '5 seconds'
         ORDER BY min(marked_at) LIMIT 1
-    ), mine AS (
-        SELECT officer_id FROM due
-        WHERE pg_try_advisory_xact_lock(hashtext('scoring.recompute'), hashtext(CAST(officer_id AS text)))
-    ), taken AS (
-        DELETE FROM dirty_mark USING mine WHERE dirty_mark.officer_id = mine.officer_id
-        RETURNING dirty_mark.officer_id, since, until
-    )
-    SELECT officer_id, min(since) AS since, max(until) AS until FROM taken GROUP BY officer_id
-    """
+    ), {_TAKEN}
+    """  # noqa: S608  # our own text
 )
 _AGAIN = text(
     """

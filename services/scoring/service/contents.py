@@ -94,34 +94,32 @@ class Revision:
 
     computed: StoredSheet
     before: StoredSheet | None
+    parts: list[list[Change]]
+
+    @classmethod
+    def of(cls, computed: StoredSheet, before: StoredSheet | None) -> Revision:
+        """The changes are found once, in parts that one fact each can tell."""
+        changes = list(_differences(computed, before))
+        starts = range(0, max(len(changes), 1), MOST_CHANGES)
+        return cls(computed, before, [changes[start : start + MOST_CHANGES] for start in starts])
 
     @property
     def sheet(self) -> StoredSheet:
         """The sheet as it is stored, with the number of the last fact that tells of it."""
-        before = self.before.revision if self.before else 0
-        return replace(self.computed, revision=before + len(self._parts))
+        return replace(self.computed, revision=self._first + len(self.parts) - 1)
 
     def facts(self, now: datetime) -> list[Fact[SheetUpdatedV1]]:
         """The facts to publish, each with the whole result and a part of the changes; none of a shadow's sheet.
 
         When it was no shadow before, readers are told that what they know no longer holds.
         """
-        first = (self.before.revision if self.before else 0) + 1
         if self.computed.shadow:
-            return [self._ended(first, now)] if self.before and not self.before.shadow else []
-        return [self._fact(number, part, now) for number, part in enumerate(self._parts, first)]
+            return [self._ended(self._first, now)] if self.before and not self.before.shadow else []
+        return [self._fact(number, part, now) for number, part in enumerate(self.parts, self._first)]
 
     @property
-    def _parts(self) -> list[list[Change]]:
-        told = list(self._changes())
-        return [told[start : start + MOST_CHANGES] for start in range(0, max(len(told), 1), MOST_CHANGES)]
-
-    def _changes(self) -> Iterator[Change]:
-        """Which facts came to count, or ceased to, since the last revision, line by line."""
-        told = self.before.content["lines"] if self.before and not self.before.shadow else []
-        old = {line["item"]: line for line in told}
-        for line in self.computed.content["lines"]:
-            yield from _changes(line, old.get(line["item"], {}))
+    def _first(self) -> int:
+        return (self.before.revision if self.before else 0) + 1
 
     def _ended(self, number: int, now: datetime) -> Fact[SheetUpdatedV1]:
         nothing = replace(self.computed, total=None, grade=None, vetoes=(), content=NOT_APPRAISED)
@@ -178,6 +176,14 @@ def _told(line: Content, part: Sequence[Change]) -> Content:
         "counted": [change.id for change in own if change.why is None],
         "not_counted": [{"id": change.id, "why": change.why} for change in own if change.why is not None],
     }
+
+
+def _differences(sheet: StoredSheet, before: StoredSheet | None) -> Iterator[Change]:
+    """Which facts came to count, or ceased to, since the last revision, line by line."""
+    told = before.content["lines"] if before and not before.shadow else []
+    old = {line["item"]: line for line in told}
+    for line in sheet.content["lines"]:
+        yield from _changes(line, old.get(line["item"], {}))
 
 
 def _changes(line: Content, old: Mapping[str, Any]) -> Iterator[Change]:

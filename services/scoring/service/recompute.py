@@ -101,11 +101,13 @@ class Result:
     failures: list[Failure] = field(default_factory=list)
     later: list[Job] = field(default_factory=list)
 
-    def asked_for(self, sheet: StoredSheet) -> bool:
-        """Whether the sheet is somebody's still: computed now, computed later, or failed."""
-        failed = ((f.officer_id, f.scheme) for f in self.failures)
-        waiting = (job.key for job in self.later)
-        return sheet.key in self.sheets or sheet.key in set(waiting) or (sheet.officer_id, sheet.scheme) in set(failed)
+    def without_claim(self, stored: Iterable[StoredSheet]) -> Iterator[StoredSheet]:
+        """The sheets that are neither computed now, nor later, nor of a scheme that failed for their officer."""
+        claimed = self.sheets.keys() | {job.key for job in self.later}
+        failed = {(failure.officer_id, failure.scheme) for failure in self.failures}
+        for sheet in stored:
+            if sheet.key not in claimed and (sheet.officer_id, sheet.scheme) not in failed:
+                yield sheet
 
 
 class Recompute:
@@ -129,7 +131,7 @@ class Recompute:
         found = [*result.sheets.values(), *self._taken_off(stored.values(), result, marks)]
         changed = [(sheet, stored.get(sheet.key)) for sheet in found if _differs(sheet, stored.get(sheet.key))]
         if changed:
-            revised = [Revision(sheet, old) for sheet, old in changed]
+            revised = [Revision.of(sheet, old) for sheet, old in changed]
             await save_sheets(self._connection, [revision.sheet for revision in revised], now)
             self._unit.outbox.add(*(fact for revision in revised for fact in revision.facts(now)))
         return bool(result.later)
@@ -242,10 +244,10 @@ class Recompute:
     def _taken_off(self, stored: Iterable[StoredSheet], result: Result, marks: Iterable[Mark]) -> Iterator[StoredSheet]:
         """Sheets of the marked days that nothing asks for any more: the officer is not among those appraised (C-45)."""
         marked = {mark.officer_id: mark for mark in marks}
-        for sheet in stored:
+        for sheet in result.without_claim(stored):
             mark = marked[sheet.officer_id]
             touched = sheet.period_to >= mark.since and sheet.period_from <= mark.until
-            if touched and not result.asked_for(sheet) and not self._rubrics.is_broken(sheet.scheme):
+            if touched and not self._rubrics.is_broken(sheet.scheme):
                 yield replace(sheet, total=None, grade=None, vetoes=(), digest=TAKEN_OFF, content=NOT_APPRAISED)
 
 

@@ -12,6 +12,7 @@ from services.scoring.repository.marks import Mark, take_marks, take_one_of
 from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
 from shared.database.unit import Unit
+from shared.messaging.one_by_one import OneByOne
 from shared.observability.metrics import SHEETS_FAILED
 
 log = structlog.get_logger(__name__)
@@ -26,44 +27,38 @@ class Recomputing:
     def __init__(self, rubrics: Rubrics) -> None:
         self._rubrics = rubrics
         self._heavy: set[UUID] = set()
-        self._taken: list[Mark] = []
-        self._taken_apart: list[Mark] = []
-        self._alone = 0
+        self._together = OneByOne[Mark](MOST_AT_ONCE)
+        self._apart = OneByOne[Mark](1)
 
     async def tick(self, unit: Unit) -> bool:
         """Score those whose marks are due; True when more may be waiting. After a failure one officer at a time."""
         if self._rubrics.outdated:
             return False
-        self._taken = []
-        most = 1 if self._alone else MOST_AT_ONCE
-        self._taken = await take_marks(unit.connection, most, self._heavy)
-        self._alone = max(0, self._alone - 1)
-        left = await self._score(unit, self._taken)
-        return left or len(self._taken) == most
+        most = self._together.size()
+        marks = await take_marks(unit.connection, most, self._heavy)
+        self._together.took(marks)
+        left = await self._score(unit, marks)
+        return left or len(marks) == most
 
     async def failed(self, unit: Unit, error: Exception) -> None:
         """After a tick that failed as a whole: whoever was alone in it is put aside, else each is tried alone."""
-        if len(self._taken) == 1:
-            await _put_aside(unit, self._taken[0], error)
-        elif self._taken:
-            self._alone = len(self._taken)
-        else:
-            raise error
+        if mark := self._together.culprit(error):
+            await _put_aside(unit, mark, error)
 
     async def tick_apart(self, unit: Unit) -> bool:
         """The same for one of those with very many entries."""
-        self._taken_apart = []
+        self._apart.size()
         if self._rubrics.outdated or not self._heavy:
             return False
-        self._taken_apart = await take_one_of(unit.connection, self._heavy)
-        await self._score(unit, self._taken_apart)
-        return bool(self._taken_apart)
+        marks = await take_one_of(unit.connection, self._heavy)
+        self._apart.took(marks)
+        await self._score(unit, marks)
+        return bool(marks)
 
     async def failed_apart(self, unit: Unit, error: Exception) -> None:
         """He is put aside until his next try."""
-        if not self._taken_apart:
-            raise error
-        await _put_aside(unit, self._taken_apart[0], error)
+        if mark := self._apart.culprit(error):
+            await _put_aside(unit, mark, error)
 
     async def _score(self, unit: Unit, marks: list[Mark]) -> bool:
         if not marks:
