@@ -9,11 +9,14 @@ import re
 from typing import Annotated, Any
 from unicodedata import normalize
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 BADGE_LENGTH, SYSTEM_LENGTH, FOREIGN_LENGTH = 40, 60, 200
 
 _VILLAGE = re.compile(r"[0-9]{12}([0-9]{3})?")
+_RESERVED = re.compile(r"(cunjing|personnel|fieldwork|scoring|intel|console)(\..*)?", re.IGNORECASE | re.DOTALL)
+RESERVED_SYSTEM = "此系统名称为本平台保留,请使用贵方系统自己的名称"
 
 
 def normal_text(given: str) -> str:
@@ -35,6 +38,17 @@ def normal_village(given: str) -> str | None:
     return code[:12] if _VILLAGE.fullmatch(code) else None
 
 
+def is_reserved(system: str) -> bool:
+    """Whether only our own services name things by this system: no request does."""
+    return _RESERVED.fullmatch(normal_text(system)) is not None
+
+
+def _not_reserved(system: str) -> str:
+    if is_reserved(system):
+        raise PydanticCustomError("reserved_system", RESERVED_SYSTEM)
+    return system
+
+
 def _if_text(normal: Any) -> Any:
     return lambda given: normal(given) if isinstance(given, str) else given
 
@@ -43,8 +57,12 @@ Badge = Annotated[
     str, BeforeValidator(_if_text(normal_badge)), StringConstraints(min_length=1, max_length=BADGE_LENGTH)
 ]
 ForeignSystem = Annotated[
-    str, BeforeValidator(_if_text(normal_text)), StringConstraints(min_length=1, max_length=SYSTEM_LENGTH)
+    str,
+    BeforeValidator(_if_text(normal_text)),
+    StringConstraints(min_length=1, max_length=SYSTEM_LENGTH),
+    AfterValidator(_not_reserved),
 ]
+"""The name of another system; those of our own services are refused."""
 ForeignName = Annotated[
     str, BeforeValidator(_if_text(normal_text)), StringConstraints(min_length=1, max_length=FOREIGN_LENGTH)
 ]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.identifiers import Badge, normal_village
+from shared.identifiers import Badge, ForeignSystem, normal_village
+from shared.ids import county_id, foreign_id, is_derived, new_id
 from shared.values import Day, Instant, Quantity
 
 INSTANT, QUANTITY, DAY = TypeAdapter[datetime](Instant), TypeAdapter[Decimal](Quantity), TypeAdapter[date](Day)
@@ -79,3 +80,23 @@ def test_a_village_is_named_by_twelve_or_fifteen_digits(code: str) -> None:
 @pytest.mark.parametrize("other", ["4116220010021", "411622001", "41162200100a", ""])
 def test_nothing_is_cut_off_silently(other: str) -> None:
     assert normal_village(other) is None
+
+
+def test_an_items_id_is_its_countys_alone_and_nobody_elses_kind_of_id() -> None:
+    own = county_id("411622", "app", "A-1")
+    assert own == county_id("411622", "app", "A-1")
+    assert (
+        len({own, county_id("411623", "app", "A-1"), county_id("411622", "ap", "pA-1"), foreign_id("app", "A-1")}) == 4
+    )
+    assert [is_derived(id) for id in (own, new_id(), foreign_id("app", "A-1"))] == [True, False, False]
+
+
+@pytest.mark.parametrize("system", ["fieldwork.activity", "Intel", "ｃｕｎｊｉｎｇ.x", " scoring "])
+def test_the_names_of_our_own_services_are_nobodys_system(system: str) -> None:
+    with pytest.raises(ValidationError, match="保留"):
+        TypeAdapter[str](ForeignSystem).validate_python(system)
+
+
+@pytest.mark.parametrize("system", ["cunjing-demo", "provincial-app", "intelligence"])
+def test_other_systems_may_sound_alike(system: str) -> None:
+    assert TypeAdapter[str](ForeignSystem).validate_python(system) == system
