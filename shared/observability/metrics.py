@@ -44,6 +44,8 @@ DELIVERIES_WAITING = Gauge("cunjing_deliveries_waiting", "Deliveries to stations
 DELIVERIES_PAUSED = Gauge("cunjing_deliveries_paused", "Deliveries whose station's endpoint is paused or not set.")
 DELIVERIES_DEAD = Gauge("cunjing_deliveries_dead", "Deliveries given up until a person sends them again.")
 DELIVERY_OLDEST_SECONDS = Gauge("cunjing_delivery_oldest_seconds", "Age of the oldest that waits or is paused.")
+ORDERS_RESTING = Gauge("cunjing_orders_resting", "Orders that need a person of the unit that sent them.", ["rests"])
+ORDER_RESTS_SECONDS = Gauge("cunjing_order_rests_seconds", "For how long the oldest of them rests.", ["rests"])
 ORDERS_UNACKNOWLEDGED = Gauge(
     "cunjing_orders_unacknowledged", "Orders delivered of which the station has said nothing."
 )
