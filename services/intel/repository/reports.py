@@ -76,10 +76,10 @@ class Reports:
         """A report, whoever asks."""
         return await one_row(self.connection, report.select().where(report.c.report_id == report_id))
 
-    async def find(self, report_id: UUID, who: Principal) -> Row | None:
+    async def find(self, report_id: UUID, who: Principal, *, lock: bool = False) -> Row | None:
         """A report as far as the caller may see it."""
         query = report.select().where(report.c.report_id == report_id, visible_to(who))
-        return await one_row(self.connection, query)
+        return await one_row(self.connection, query.with_for_update(key_share=True) if lock else query)
 
     async def page(
         self, who: Principal, division: str, state: str | None, before: tuple[datetime, UUID] | None, limit: int
@@ -223,11 +223,6 @@ class Reports:
     async def lock_on_record(self, report_id: UUID, org_id: UUID) -> Row | None:
         """A report on a station's list, locked against other answers."""
         query = report.select().where(report.c.report_id == report_id, report.c.station == org_id)
-        return await one_row(self.connection, query.with_for_update(key_share=True))
-
-    async def lock_visible(self, report_id: UUID, who: Principal) -> Row | None:
-        """A report as far as the caller may see it, locked."""
-        query = report.select().where(report.c.report_id == report_id, visible_to(who))
         return await one_row(self.connection, query.with_for_update(key_share=True))
 
     async def change(self, report_ids_and_values: Sequence[Row]) -> None:

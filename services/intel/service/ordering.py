@@ -66,14 +66,14 @@ class Ordering:
 
         The same again is the same order. 409 when it has another order by now, or is closed.
         """
-        seen = await self._visible(report_id, who)
         await self._require_unit(given.to)
-        await self.reports.hold_matters([seen["matter_id"]])
-        before = await self.orders.lock(seen["order_id"]) if seen["order_id"] else None
-        report = await self.reports.lock_visible(report_id, who) or seen
+        await self.reports.hold_matters([(await self._visible(report_id, who))["matter_id"]])
+        has = (await self._visible(report_id, who))["order_id"]
+        before = await self.orders.lock(has) if has else None
         if before and (before["station"], before["follows"]) == (given.to, given.replaces) and before["reason"]:
             return UUID(str(before["order_id"]))
-        if report["order_id"] != given.replaces:
+        report = await self._visible(report_id, who, lock=True)
+        if report["order_id"] != given.replaces or (before and before["followed_by"]):
             raise OrderMoved("该上报的派单已变动,请重新读取后再派", order_id=_text(report["order_id"]))
         if report["state"] in OVER:
             raise AlreadyClosed("该上报已办结或撤销,不能再派单")
@@ -103,8 +103,8 @@ class Ordering:
         if not undelivered and order["state"] != "returned":
             await self.deliveries.add([update_of(order, order["report_id"], (), WITHDRAWN)], self.unit.now)
 
-    async def _visible(self, report_id: UUID, who: Principal) -> Row:
-        report = await self.reports.find(report_id, who)
+    async def _visible(self, report_id: UUID, who: Principal, *, lock: bool = False) -> Row:
+        report = await self.reports.find(report_id, who, lock=lock)
         if report is None:
             raise ReportNotFound("请核对上报编号")
         return report
