@@ -8,7 +8,6 @@ from uuid import UUID
 
 from services.intel.repository.matters import Matters
 from services.intel.rules.escalation import activity_signs
-from services.intel.rules.matters import matter_of
 from services.intel.service.filing import Filing
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.settling import Settling, Verdict
@@ -17,7 +16,7 @@ from shared.contracts.base import FactData
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1, ActivityVerifiedV1
 from shared.database.unit import Unit
-from shared.ids import county_id
+from shared.ids import county_id, matter_of
 from shared.messaging.handling import Handler, Handlers, Refused
 from shared.reference.handlers import reference_handlers
 

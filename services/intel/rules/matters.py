@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.intel.rules.lifecycle import IN_HAND
-from shared.ids import county_id
 
 TAKEN_BACK = "withdrawn"
 """The activity behind it was rejected."""
@@ -19,12 +18,6 @@ _UNPUBLISHED = ("recorded", REPEATED)
 
 News = Literal["graver", "sign", "category", "village", "summary"]
 """What a station that has the matter in hand does not know yet."""
-
-
-def matter_of(given: UUID, county: str, owner: str | None, *, may_use: bool) -> UUID:
-    """The matter meant by an id: another county's own only for whoever may act there, else one of this county's own."""
-    elsewhere = owner not in (None, county)
-    return county_id(county, "intel.matter", str(given)) if elsewhere and not may_use else given
 
 
 class Telling(NamedTuple):

@@ -22,13 +22,12 @@ from services.intel.repository.matters import Matters
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.rules.escalation import unknown_code
-from services.intel.rules.matters import matter_of
 from services.intel.schemas import ByBadge, ById, Filed, ForeignId, NewReport
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import Routing
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
-from shared.ids import county_id, foreign_id
+from shared.ids import county_id, foreign_id, matter_of
 from shared.reference.bindings import known_bindings
 from shared.security.audit import record_audit
 from shared.security.principal import Principal, acting_for
