@@ -11,10 +11,10 @@ from shared.observability.tracing import current_request_id
 from shared.security.principal import Principal
 
 _INSERT = text("""
-    INSERT INTO audit (at, subject, on_behalf_of, action, object, result, request_id)
-    SELECT :at, :subject, on_behalf_of, action, object, result, :request_id
+    INSERT INTO audit (at, subject, on_behalf_of, action, object, result, reason, request_id)
+    SELECT :at, :subject, on_behalf_of, action, object, result, reason, :request_id
     FROM unnest(CAST(:on_behalf_of AS uuid[]), CAST(:action AS text[]), CAST(:object AS text[]),
-                CAST(:result AS text[])) AS entry(on_behalf_of, action, object, result)
+                CAST(:result AS text[]), CAST(:reason AS text[])) AS entry(on_behalf_of, action, object, result, reason)
 """)
 
 
@@ -26,13 +26,21 @@ class AuditEntry:
     object: str
     on_behalf_of: UUID | None = None
     result: str = "done"
+    reason: str | None = None
 
 
 async def record_audit(
-    unit: Unit, who: Principal, action: str, object: str, *, on_behalf_of: UUID | None = None, result: str = "done"
+    unit: Unit,
+    who: Principal,
+    action: str,
+    object: str,
+    *,
+    on_behalf_of: UUID | None = None,
+    result: str = "done",
+    reason: str | None = None,
 ) -> None:
     """One row for one action."""
-    await record_audits(unit, who, [AuditEntry(action, object, on_behalf_of, result)])
+    await record_audits(unit, who, [AuditEntry(action, object, on_behalf_of, result, reason)])
 
 
 async def record_audits(unit: Unit, who: Principal, entries: Sequence[AuditEntry]) -> None:
@@ -47,5 +55,6 @@ async def record_audits(unit: Unit, who: Principal, entries: Sequence[AuditEntry
             "action": [entry.action for entry in entries],
             "object": [entry.object for entry in entries],
             "result": [entry.result for entry in entries],
+            "reason": [entry.reason for entry in entries],
         },
     )
