@@ -25,10 +25,11 @@ def migrate(
 ) -> None:
     """Bring the databases to the newest schema. Does nothing to one that is there already.
 
-    Reads `CUNJING_<SERVICE>_DATABASE_URL` of each service.
+    Reads `CUNJING_<SERVICE>_OWNER_DATABASE_URL` of each service: tables belong to `<role>_owner`, not to the role that
+    the service's processes work as.
     """
     with told_in_words():
-        addresses = {service: _database_url(service) for service in services or SERVICES}
+        addresses = {service: owner_url(service) for service in services or SERVICES}
     with told_in_words(OSError, DBAPIError):
         asyncio.run(_migrate_all(addresses))
 
@@ -41,10 +42,11 @@ async def _migrate_all(addresses: dict[str, str]) -> None:
         typer.echo(f"{service}: {revision}")
 
 
-def _database_url(service: str) -> str:
+def owner_url(service: str) -> str:
+    """The address of a service's database for its owner."""
     if service not in SERVICES:
         raise typer.BadParameter(f"no service {service!r}; there are {', '.join(SERVICES)}")
-    variable = f"CUNJING_{service.upper()}_DATABASE_URL"
+    variable = f"CUNJING_{service.upper()}_OWNER_DATABASE_URL"
     if not (url := os.environ.get(variable)):
-        raise SettingsError(f"{variable} is not set: the address of the database of {service}")
+        raise SettingsError(f"{variable} is not set: the address of the database of {service} for its owner")
     return url

@@ -72,9 +72,9 @@ def test_a_release_on_a_stack_that_is_up_to_date_changes_nothing(run: Run) -> No
 
 
 def test_a_release_without_an_address_names_the_variable(run: Run) -> None:
-    ended = run("migrate", "scoring", CUNJING_SCORING_DATABASE_URL="")
+    ended = run("migrate", "scoring", CUNJING_SCORING_OWNER_DATABASE_URL="")
     assert ended.exit_code == 1
-    assert "CUNJING_SCORING_DATABASE_URL is not set" in ended.stderr
+    assert "CUNJING_SCORING_OWNER_DATABASE_URL is not set" in ended.stderr
 
 
 @pytest.mark.parametrize("process", ["api", "worker"])
