@@ -1,16 +1,15 @@
 """`cunjing migrate`."""
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from services.cli.addresses import owner_url
 from services.cli.failures import told_in_words
 from services.cli.names import SERVICES
-from shared.settings import SettingsError
 
 
 def migrations_of(service: str) -> Path:
@@ -40,13 +39,3 @@ async def _migrate_all(addresses: dict[str, str]) -> None:
     for service, url in addresses.items():
         revision = await migrate_database(url, migrations_of(service))
         typer.echo(f"{service}: {revision}")
-
-
-def owner_url(service: str) -> str:
-    """The address of a service's database for its owner."""
-    if service not in SERVICES:
-        raise typer.BadParameter(f"no service {service!r}; there are {', '.join(SERVICES)}")
-    variable = f"CUNJING_{service.upper()}_OWNER_DATABASE_URL"
-    if not (url := os.environ.get(variable)):
-        raise SettingsError(f"{variable} is not set: the address of the database of {service} for its owner")
-    return url

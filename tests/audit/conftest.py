@@ -10,6 +10,16 @@ from tests.messaging.support import create_tables
 
 
 @pytest.fixture
+async def keeper(make_database: Callable[[], str]) -> AsyncIterator[Database]:
+    """The database of a service that hears the other's pulse."""
+    url = make_database()
+    await create_tables(url)
+    keeper = Database(url)
+    yield keeper
+    await keeper.close()
+
+
+@pytest.fixture
 async def audited(make_database: Callable[[], str]) -> AsyncIterator[Audited]:
     url = make_database()
     await create_tables(url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+from asyncio import create_subprocess_exec
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from shutil import copy
@@ -100,7 +100,8 @@ async def test_a_deployment_makes_the_same_roles_and_may_make_them_again(postgre
     environment |= {"POSTGRES_USER": "postgres", "PGHOST": str(postgres.socket_folder)}
     environment["PATH"] = f"{postgres._programs}:{os.environ['PATH']}"
     for _ in range(2):
-        subprocess.run(["sh", DEPLOYED], env=environment, check=True, capture_output=True, text=True)
+        done = await create_subprocess_exec("sh", str(DEPLOYED), env=environment)
+        assert await done.wait() == 0
         await migrate(postgres.url("cunjing_fieldwork"), MIGRATIONS)
     engine = create_async_engine(postgres.url("cunjing_fieldwork"), poolclass=NullPool)
     async with engine.connect() as connection:
