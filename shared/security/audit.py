@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,6 +18,23 @@ _INSERT = text("""
     FROM unnest(CAST(:on_behalf_of AS uuid[]), CAST(:action AS text[]), CAST(:object AS text[]),
                 CAST(:result AS text[]), CAST(:reason AS text[])) AS entry(on_behalf_of, action, object, result, reason)
 """)
+
+
+_REFUSED = text("""
+    INSERT INTO audit (at, subject, action, object, result)
+    SELECT at, subject, 'refused', object, result
+    FROM unnest(CAST(:at AS timestamptz[]), CAST(:subject AS text[]), CAST(:object AS text[]), CAST(:result AS text[]))
+         AS entry(at, subject, object, result)
+""")
+
+
+class Refused(NamedTuple):
+    """How often one subject was refused the same in the same way within a minute; `what` is a route and a status."""
+
+    minute: datetime
+    subject: str
+    what: str
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +77,14 @@ async def record_audits(unit: Unit, who: Principal, entries: Sequence[AuditEntry
             "reason": [entry.reason for entry in entries],
         },
     )
+
+
+async def record_refusals(unit: Unit, refused: Sequence[Refused]) -> None:
+    """One row for each."""
+    columns = {
+        "at": [row.minute for row in refused],
+        "subject": [row.subject for row in refused],
+        "object": [row.what for row in refused],
+        "result": [str(row.times) for row in refused],
+    }
+    await unit.connection.execute(_REFUSED, columns)
