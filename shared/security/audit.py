@@ -1,6 +1,6 @@
 """Who did what on whose behalf, written in the use case's own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -77,6 +77,12 @@ async def record_audits(unit: Unit, who: Principal, entries: Sequence[AuditEntry
             "reason": [entry.reason for entry in entries],
         },
     )
+
+
+async def record_restricted_read(unit: Unit, who: Principal, service: str, shown: Iterable[UUID]) -> None:
+    """One row for what a request was shown of restricted content, each thing named once; none when it was nothing."""
+    if ids := dict.fromkeys(shown):
+        await record_audit(unit, who, f"{service}.read_restricted", " ".join(map(str, ids)))
 
 
 async def record_refusals(unit: Unit, refused: Sequence[Refused]) -> None:

@@ -64,7 +64,7 @@ def _shown() -> Select[Any]:
         (func.greatest(endpoint.c.rests_until, endpoint.c.asked_until) > func.now(), literal("endpoint_rests")),
     ).label("waiting_for")
     return (
-        select(station_order, report.c.state, waiting)
+        select(station_order, report.c.state, report.c.classification, waiting)
         .add_columns(delivery.c.state.label("delivery"), delivery.c.attempts, delivery.c.next_at)
         .add_columns(delivery.c.delivered_at)
         .join(report, report.c.report_id == station_order.c.report_id)
