@@ -30,6 +30,7 @@ async def let_work(connection: AsyncConnection) -> None:
     service, _ = _roles(connection)
     everything = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
     await connection.execute(text(f"GRANT {everything} TO {service}"))
+    await connection.execute(text(f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {service}"))
     for table in await connection.scalars(_THERE, {"names": ONLY_ADDED}):
         await connection.execute(text(f"REVOKE UPDATE, DELETE ON {table} FROM {service}"))
 
