@@ -13,6 +13,7 @@ from shared.clock import shanghai_day
 from shared.contracts.envelope import Fact
 from shared.contracts.pulse import SEALS
 from shared.database.unit import Unit
+from shared.observability.metrics import AUDIT_UNSEALED_SECONDS
 
 SEAL_EVERY = timedelta(seconds=1)
 TELL_EVERY = timedelta(seconds=30)
@@ -54,6 +55,12 @@ _SEAL = text(
          AS s(position, audit_id, txid, hash)
     """
 )
+_AGE = text(
+    """
+    SELECT COALESCE(EXTRACT(epoch FROM clock_timestamp() - min(at)), 0) FROM audit a
+    WHERE (a.txid, a.id) > (CAST(CAST(:txid AS text) AS xid8), :id)
+    """
+)
 _TELL_ONCE = text(
     """
     INSERT INTO audit_head (publisher, head, day, rows, sealed_at) VALUES (:publisher, :head, :day, :rows, :sealed_at)
@@ -77,7 +84,10 @@ def tell_head(service: str) -> Callable[[Unit], Awaitable[bool]]:
     """The tick that publishes the head of the chain once after it moved; one's own list says which were told."""
 
     async def tell(unit: Unit) -> bool:
-        if last := await last_seal(unit.connection):
+        last = await last_seal(unit.connection)
+        behind = {"txid": str(last.txid if last else 0), "id": last.audit_id if last else 0}
+        AUDIT_UNSEALED_SECONDS.labels(service).set(await unit.connection.scalar(_AGE, behind) or 0)
+        if last:
             head = {"day": shanghai_day(last.sealed_at), "rows": last.position, "head": last.hash}
             row = head | {"publisher": service, "sealed_at": last.sealed_at}
             if (await unit.connection.execute(_TELL_ONCE, row)).rowcount:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from prometheus_client import REGISTRY
+
 from shared.audit.chain import BEGINNING, COLUMNS, AuditRow, link
 from shared.audit.sealer import seal
 from shared.messaging.worker import Worker
@@ -99,6 +101,19 @@ async def test_a_head_is_told_once_each_time_it_moved(audited: Audited) -> None:
     heads = await audited.rows("SELECT position AS rows, hash AS head FROM audit_seal ORDER BY position")
     facts = [row.fact for row in await audited.rows(told)]
     assert [(fact["rows"], fact["head"]) for fact in facts] == [tuple(row) for row in heads]
+
+
+async def test_the_age_of_what_is_not_chained_is_shown(audited: Audited) -> None:
+    def shown() -> float | None:
+        return REGISTRY.get_sample_value("cunjing_audit_unsealed_seconds", {"service": audited.service})
+
+    await audited.act("one")
+    await audited.tamper("UPDATE audit SET at = now() - interval '1 hour'")
+    await audited.tell()
+    assert (shown() or 0) >= 3600
+    await audited.seal()
+    await audited.tell()
+    assert shown() == 0
 
 
 async def test_a_worker_seals_each_second_and_tells_twice_a_minute(audited: Audited) -> None:
