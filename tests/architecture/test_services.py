@@ -59,6 +59,7 @@ def test_every_route_declares_its_protection(service: str, tmp_path: Path) -> No
     assert len(protections(app)) > 5
 
 
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
 @pytest.mark.parametrize("service", SERVICES)
 async def test_upgrade_head_gives_exactly_the_tables_of_the_models(
     service: str, make_database: Callable[[], str]

@@ -131,6 +131,8 @@ async def test_a_returned_order_says_why(intel: Intel, order: dict[str, Any]) ->
     assert answer.json()["state"] == "returned"
     _, returned, _ = (await intel.facts())[-1]
     assert (returned["step"], returned["reason"]) == ("returned", "not_our_area")
+    (audited,) = await intel.rows("SELECT reason FROM audit WHERE action = 'callback.returned'")
+    assert audited.reason == "not_our_area"
 
 
 async def test_an_answer_proves_that_the_order_arrived(intel: Intel, order: dict[str, Any]) -> None:

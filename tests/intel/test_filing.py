@@ -392,6 +392,20 @@ async def test_a_restricted_report_needs_clearance(intel: Intel) -> None:
     assert (await intel.get(path, clearance="restricted")).status_code == 200
 
 
+async def test_each_request_that_shows_restricted_reports_is_audited(intel: Intel) -> None:
+    report = await intel.ordered()
+    await intel.rows_changed("UPDATE report SET classification = 'restricted'")
+    await intel.post(violent_dispute())
+    one = f"/v1/reports/{report['report_id']}"
+    addresses = ("/v1/reports", one, "/v1/me/reports", f"/v1/stations/{STATION}/orders")
+    for address in addresses:
+        for clearance in ("restricted", "internal"):
+            assert (await intel.get(address, clearance=clearance, officer_id=OFFICER)).status_code in (200, 404)
+    read = await intel.rows("SELECT object FROM audit WHERE action = 'intel.read_restricted'")
+    # One's own reports are shown to oneself whatever one's clearance is.
+    assert [row.object for row in read] == [report["report_id"]] * (len(addresses) + 1)
+
+
 async def test_acting_for_an_officer_shows_no_more_of_his_reports_than_one_may_see(intel: Intel) -> None:
     report = await intel.ordered()
     await intel.rows_changed("UPDATE report SET classification = 'restricted'")

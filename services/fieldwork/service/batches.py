@@ -194,13 +194,15 @@ def outcome_dict(entry: Entry[Any], **more: Any) -> dict[str, Any]:
 
 async def audit_batch(unit: Unit, who: Principal, action: str, entries: Sequence[Entry[Any]]) -> None:
     """One row per officer in whose name something was sent; what named nobody is counted as the client's own."""
-    counts: dict[UUID | None, Counter[str]] = {}
+    sent: dict[UUID | None, list[Entry[Any]]] = {}
     for entry in entries:
-        counts.setdefault(entry.actor, Counter())[entry.outcome or "rejected"] += 1
-    rows = [
-        AuditEntry(
-            action, f"{counted.total()} items", officer, ", ".join(f"{n} {o}" for o, n in sorted(counted.items()))
-        )
-        for officer, counted in counts.items()
-    ]
-    await record_audits(unit, who, rows)
+        sent.setdefault(entry.actor, []).append(entry)
+    await record_audits(unit, who, [_audited(action, officer, own) for officer, own in sent.items()])
+
+
+def _audited(action: str, officer: UUID | None, entries: Sequence[Entry[Any]]) -> AuditEntry:
+    """How many became what, and every reason that was given, once."""
+    counted = Counter(entry.outcome or "rejected" for entry in entries)
+    result = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counted.items()))
+    reasons = sorted({reason for entry in entries if (reason := getattr(entry.item, "reason", None))})
+    return AuditEntry(action, f"{len(entries)} items", officer, result, ", ".join(reasons) or None)

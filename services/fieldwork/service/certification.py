@@ -176,7 +176,9 @@ class Certification:
         )
         self._unit.outbox.add(self._envelope(data, revoker))
         await record_audit(
-            self._unit, self._who, "fieldwork.revoke_certificate", str(id), on_behalf_of=revoker.officer_id
+            *(self._unit, self._who, "fieldwork.revoke_certificate", str(id)),
+            on_behalf_of=revoker.officer_id,
+            reason=revocation.reason,
         )
         change = Change(row.village, "certificate", id, "revoked")
         await changes.append(self._unit.connection, [change], self._unit.now)

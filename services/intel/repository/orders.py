@@ -189,8 +189,8 @@ def _shown() -> Select[Any]:
     """Orders with how far their delivery got, what keeps a pending one from being sent, and why they need a person."""
     rests = case((_UNSETTLED, RESTS), else_=null()).label("rests")
     return (
-        select(station_order, _waiting_for(), rests, report.c.village, report.c.kind, report.c.severity)
+        select(station_order, _waiting_for(), rests, report.c.classification)
         .add_columns(delivery.c.state.label("delivery"), delivery.c.attempts, delivery.c.next_at)
-        .add_columns(delivery.c.delivered_at)
+        .add_columns(delivery.c.delivered_at, report.c.village, report.c.kind, report.c.severity)
         .select_from(_joined())
     )

@@ -186,7 +186,8 @@ class Callbacks:
         if not kept:  # the same id at the same moment for another order
             raise _conflict()
         station = Principal(f"station:{call.org_id}", frozenset(), "", "open", None)
-        await record_audit(self.unit, station, f"callback.{call.said.event}", str(answer.report_id))
+        about = (f"callback.{call.said.event}", str(answer.report_id))
+        await record_audit(self.unit, station, *about, reason=call.said.reason)
 
 
 @dataclass(frozen=True, slots=True)

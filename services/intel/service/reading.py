@@ -30,6 +30,7 @@ from services.intel.schemas import (
 from services.intel.service.endpoints import require_own_station
 from services.intel.service.playbooks import Playbooks
 from shared.database.unit import Unit
+from shared.security.audit import record_restricted_read
 from shared.security.principal import Principal, acting_for
 from shared.security.vault import Vault
 from shared.web.pages import Page, decode_cursor, encode_cursor
@@ -45,6 +46,7 @@ class Reading:
     """Questions about reports and orders."""
 
     def __init__(self, unit: Unit) -> None:
+        self.unit = unit
         self.reports = Reports(unit.connection)
         self.orders = Orders(unit.connection)
         self.known = Known(unit.connection)
@@ -54,6 +56,7 @@ class Reading:
         row = await self.reports.find(report_id, who)
         if row is None:
             raise ReportNotFound("请核对上报编号")
+        await self._leave_trace(who, [row])
         moments = await self.reports.timeline(report_id)
         names = await self._names([*moments, {"to_org": row["station"]}])
         closing = await self.reports.last_closing(report_id)
@@ -77,11 +80,13 @@ class Reading:
         rows = await self.reports.page_of_matter(matter_id, who, _place(after), limit + 1)
         if not rows and after is None:
             raise MatterNotFound("请核对事项编号")
+        orders = await self.orders.of_matter(matter_id, who, ORDERS_SHOWN)
+        await self._leave_trace(who, [*rows[:limit], *orders])
         lines = [ReportLine.model_validate(dict(row)) for row in rows]
         return Matter(
             matter_id=matter_id,
             state="open" if await self.reports.is_open(matter_id, who) else "closed",
-            orders=await self._orders(await self.orders.of_matter(matter_id, who, ORDERS_SHOWN), vault),
+            orders=await self._orders(orders, vault),
             reports=_page(lines, limit, "reported_at", "report_id"),
         )
 
@@ -98,6 +103,7 @@ class Reading:
     ) -> Page[Resting]:
         """What needs a person of the unit that sent it, the oldest first."""
         rows = await self.orders.queue(who, division, unit, rests, _place(after), limit + 1)
+        await self._leave_trace(who, rows[:limit])
         orders = await self._orders(rows, vault)
         lines = [
             Resting(**order.model_dump(), kind=row["kind"], severity=row["severity"], village=row["village"])
@@ -110,6 +116,7 @@ class Reading:
     ) -> Page[ReportLine]:
         """The newest reports first."""
         rows = await self.reports.page(who, division, state, _place(after), limit + 1)
+        await self._leave_trace(who, rows[:limit])
         return _page([ReportLine.model_validate(dict(row)) for row in rows], limit, "reported_at", "report_id")
 
     async def own(
@@ -121,6 +128,7 @@ class Reading:
             raise OfficerRequired("令牌不属于某位警员,请用 officer 参数指明")
         seen_by = None if asked == who.officer_id else who
         rows = await self.reports.of_reporter(acting_for(who, asked), seen_by, _place(after), limit + 1)
+        await self._leave_trace(who, rows[:limit])
         names = await self.known.organisation_names({unit for row in rows if (unit := _by(row))})
         told = [_own(row, names, playbooks.label(row["scheme"], row["kind"])) for row in rows]
         return _page(told, limit, "reported_at", "report_id")
@@ -131,11 +139,17 @@ class Reading:
         """A station's orders, the newest first; 404 for a station outside one's jurisdiction."""
         await require_own_station(self.known, org_id, who)
         rows = await self.orders.of_station(org_id, who, _place(after), limit + 1)
+        await self._leave_trace(who, rows[:limit])
         return _page(await self._orders(rows, vault), limit, "created_at", "order_id")
 
     async def _orders(self, rows: Sequence[Row], vault: Vault) -> list[Order]:
         steps = await self.orders.steps([row["order_id"] for row in rows])
         return [_order(row, [step for step in steps if step["about"] == row["order_id"]], vault) for row in rows]
+
+    async def _leave_trace(self, who: Principal, shown: Sequence[Row]) -> None:
+        """Reading restricted content is audited."""
+        restricted = [row["report_id"] for row in shown if row["classification"] == "restricted"]
+        await record_restricted_read(self.unit, who, "intel", restricted)
 
     async def _names(self, moments: Sequence[Row]) -> dict[UUID, str]:
         organisations = {m[side] for m in moments for side in ("by_org", "to_org") if m.get(side)}
