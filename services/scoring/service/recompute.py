@@ -219,7 +219,7 @@ class Recompute:
 
     def _sheet(self, job: Job, entries: Sequence[Entry], ledger: Ledger) -> StoredSheet:
         scheme, period = job.scheme, job.period
-        context = Context(job.officer_id, period, job.stays, CONNECTED)
+        context = Context(job.officer_id, period, job.stays, CONNECTED, self._rubrics.days_off.calendar)
         result = evaluate(scheme.plan, entries, context, ledger.matters_of(job))
         content = content_of(result, scheme)
         villages = tuple(dict.fromkeys(stay.village for stay in job.stays if _meets(stay.first, stay.last, period)))
