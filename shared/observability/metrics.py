@@ -31,6 +31,11 @@ DEAD_LETTERS_KEPT = Gauge("cunjing_dead_letters_kept", "Dead letters nobody has 
 HELD_STREAMS = Gauge("cunjing_held_streams", "Streams that stand still.", ["service", "topic"])
 HELD_FACTS = Gauge("cunjing_held_facts", "Facts waiting behind a dead letter or a gap.", ["service", "topic"])
 
+TICKS_FAILED = Counter(
+    "cunjing_ticks_failed_total",
+    "Ticks that failed and are tried again while the worker goes on.",
+    ["service", "ticker"],
+)
 SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be computed and are tried again.", ["service"])
 REPORTS_NOT_ROUTED = Counter(
     "cunjing_reports_not_routed_total", "Tries to route a report that failed; it is tried again.", ["service"]
