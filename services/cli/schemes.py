@@ -15,6 +15,7 @@ from services.fieldwork.scheme import FieldworkScheme
 from services.intel.playbook import Playbook
 from services.personnel.scheme import PersonnelScheme
 from services.scoring.rubric import Rubric
+from services.scoring.service.days_off import faults_of_days_off
 from shared.schemes import Finding, SchemeError, Sourced, scheme_ids
 from shared.schemes.checks import check_schemes
 from shared.schemes.head import SchemeHead
@@ -40,7 +41,7 @@ OverrideDir = Annotated[
 @app.command()
 def check(override_dir: OverrideDir = None) -> None:
     """Load every part of every scheme as its service does; exit 1 with file, line and rule of every fault."""
-    findings = check_schemes(MODELS, override_dir)
+    findings = [*check_schemes(MODELS, override_dir), *faults_of_days_off(override_dir)]
     if findings:
         Console(soft_wrap=True).print(_faults(findings))
         raise typer.Exit(1)

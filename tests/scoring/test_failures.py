@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from shutil import copytree
@@ -11,6 +12,7 @@ from uuid import UUID
 import orjson
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from services.scoring.repository.failures import try_again
 from services.scoring.repository.marks import mark_officers
@@ -22,9 +24,16 @@ from services.scoring.service.rubrics import Rubrics
 from shared.messaging.outbox import MAX_BODY
 from shared.schemes.loader import PRESETS, read_scheme
 from tests.scoring.facts import OFFICER, VILLAGE
-from tests.scoring.world import DEMO_SCHEMES, World
+from tests.scoring.world import DEMO_SCHEMES, World, line
 
 OTHER = UUID(int=77)
+
+
+@pytest.fixture(autouse=True)
+def _unprinted() -> Iterator[None]:
+    """Unconfigured, the logger prints an error with every local variable: of thousands of visits, for minutes."""
+    with capture_logs():
+        yield
 
 
 def _broken(folder: Path, addition: str) -> Rubrics:
@@ -141,16 +150,56 @@ async def test_an_officer_with_very_many_entries_is_computed_apart(
 ) -> None:
     monkeypatch.setattr(recompute, "MANY_ENTRIES", 200)
     recomputing = Recomputing(world.rubrics)
-    await world.hear(*(world.facts.visit(f"house-{house}") for house in range(recompute.MANY_ENTRIES + 1)))
+    visits = [world.facts.visit(f"house-{house}") for house in range(recompute.MANY_ENTRIES + 1)]
+    await world.hear(*visits[1:], world.facts.assignment(OTHER))
     await _tick(world, recomputing)
-    await world.hear(*world.facts.visits(1), world.facts.assignment(OTHER))
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+
+    await world.hear(visits[0])
     await _tick(world, recomputing)
     assert await world.rows("SELECT DISTINCT officer_id FROM dirty_mark") == [(OFFICER,)]
 
-    async with world.database.unit() as unit:
-        await recomputing.tick_apart(unit)
+    await _tick_apart(world, recomputing)
     assert await world.rows("SELECT 1 FROM dirty_mark") == []
     assert await world.digests() == await world.from_nothing()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_twenty_thousand_visits_of_one_officer_leave_every_other_sheet_computed_and_heal_without_a_person(
+    world: World, tmp_path: Path, fails: bool
+) -> None:
+    others = [UUID(int=100 + n) for n in range(30)]
+    await world.hear(*(world.facts.assignment(officer) for officer in others))
+    lecture = world.facts.activity("publicity", LECTURE)
+    visits = [world.facts.visit(f"house-{house}") for house in range(20_000)]
+    await world.hear(*visits, lecture, world.facts.verified(lecture))
+    started = Recomputing(_broken(tmp_path, TEXT_AS_NUMBER) if fails else world.rubrics)
+
+    await _tick(world, started)
+
+    assert {officer for officer, _, _ in await world.sheets(OFFICER, *others)} == set(others)
+    assert await world.rows("SELECT DISTINCT officer_id FROM dirty_mark") == [(OFFICER,)]
+
+    await _tick_apart(world, started)
+    if fails:
+        assert [(row.officer_id, row.reason) for row in await _failures(world)] == [(OFFICER, "TypeError")]
+        await _let_next_try_come(world)
+        mended = Recomputing(world.rubrics)
+        await _tick(world, mended)
+        await _tick_apart(world, mended)
+
+    assert await _failures(world) == []
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+    refused = line(await world.sheet(), "S-101")["not_counted"]
+    assert len(refused) == len(visits)
+
+
+async def _tick_apart(world: World, recomputing: Recomputing) -> None:
+    await world.all_due()
+    more = True
+    while more:
+        async with world.database.unit() as unit:
+            more = await recomputing.tick_apart(unit)
 
 
 async def test_many_months_are_computed_in_pieces_that_miss_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
