@@ -36,6 +36,7 @@ from shared.messaging.topics import check_topics
 from shared.observability.logs import configure_logging
 from shared.settings import ServiceSettings
 from shared.web.api import create_api
+from shared.web.server import BoundedHeads
 
 log = structlog.get_logger(__name__)
 
@@ -178,6 +179,7 @@ class Worker:
             port=self.settings.worker_port,
             log_config=None,
             access_log=False,
+            http=BoundedHeads,
             date_header=False,  # it would stand still without the ticks
         )
         server = uvicorn.Server(config)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -57,6 +60,21 @@ def test_every_route_declares_its_protection(service: str, tmp_path: Path) -> No
     app: FastAPI = _module(service, "app").create_app(_settings(service, tmp_path))
     assert unprotected_routes(app) == []
     assert len(protections(app)) > 5
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_without_a_token_no_body_is_read_but_a_small_one_of_a_signed_call(service: str, tmp_path: Path) -> None:
+    app: FastAPI = _module(service, "app").create_app(_settings(service, tmp_path))
+    answers = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        for name, protection in protections(app).items():
+            method, path = name.split()
+            if protection != "public":
+                address = re.sub(r"\{\w+\}", str(uuid4()), path)
+                answer = await client.request(method, address, content=b"x" * 262_145)
+                answers[name] = (protection == "signature_protected", answer.json()["code"])
+    assert set(answers.values()) <= {(False, "token_missing"), (True, "body_too_large")}
+    assert len(answers) > 5
 
 
 @pytest.mark.parametrize("service", SERVICES)
