@@ -31,6 +31,14 @@ async def sender_of(scope: Scope) -> Principal:
     return await tokens.verify(token)
 
 
+async def sender_with(needed: str, scope: Scope) -> Principal:
+    """The same, if the token carries the scope that is needed; else 403."""
+    principal = await sender_of(scope)
+    if needed not in principal.scopes:
+        raise ScopeMissing(f"此操作需要权限 {needed},请联系管理员授权", scope=needed)
+    return principal
+
+
 @dataclass(frozen=True)
 class Requires:
     """The dependency `requires` makes."""
@@ -41,10 +49,7 @@ class Requires:
         self, request: Request, _told: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Principal:
         """The principal, if its token carries the scope. `_told` is for the API's description."""
-        principal = await sender_of(request.scope)
-        if self.scope not in principal.scopes:
-            raise ScopeMissing(f"此操作需要权限 {self.scope},请联系管理员授权", scope=self.scope)
-        return principal
+        return await sender_with(self.scope, request.scope)
 
 
 def requires(scope: str) -> Requires:

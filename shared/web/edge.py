@@ -12,10 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database.errors import is_repeatable
 from shared.observability.metrics import REQUESTS_REPEATED
-from shared.security.dependencies import sender_of
 from shared.security.principal import Principal
 from shared.web.body import Incoming, Patience, is_announced_too_large, read_body, too_large
-from shared.web.doors import Door, Doors, patience_with
+from shared.web.doors import Door, Doors, patience_with, refuse_unknown_parameters
 from shared.web.failures import problem_of
 from shared.web.heads import refuse_large_head
 from shared.web.holding import Held, Holding
@@ -54,7 +53,8 @@ class Edge:
             if is_announced_too_large(incoming, door.limits):
                 who = await _sender_if_good(door, scope)
                 raise too_large(door.limits.sent)
-            who = await sender_of(scope) if door.asks_token else None
+            who = await door.sender(scope)
+            refuse_unknown_parameters(door, scope)
             with Holding(self._held, _county(who)) as holding:
                 body = await read_body(scope, incoming, door.limits, holding)
                 await self._run(scope, body, receive, send)
@@ -84,7 +84,7 @@ class Edge:
 async def _sender_if_good(door: Door, scope: Scope) -> Principal | None:
     """Who asks, where that decides about kindness alone."""
     try:
-        return await sender_of(scope) if door.asks_token else None
+        return await door.sender(scope)
     except Problem:
         return None
 

@@ -6,15 +6,17 @@ import asyncio
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from pydantic import BaseModel
 
 from shared.security.dependencies import public, requires, signature_protected
 from shared.web import body as body_module
 from shared.web import holding
 from shared.web.body import MEBIBYTE
+from shared.web.divisions import DivisionFilter
 from tests.web.apps import client_of, problem_of, tiny_app, token_for
 
 LARGEST_OF_STRANGERS = 262_144
@@ -31,7 +33,18 @@ def app(tmp_path: Path) -> FastAPI:
     protections = {"own": requires("tiny"), "signed": signature_protected, "open": public}
     for name, protection in protections.items():
         router.add_api_route(f"/{name}", size, methods=["POST"], dependencies=[Depends(protection)])
+    page = Depends(requires("tiny"))
+    router.add_api_route("/page", lambda limit=100, narrowed=Depends(narrowed): limit, dependencies=[page])
     return tiny_app(tmp_path, [router])
+
+
+class Filters(BaseModel):
+    state: str | None = None
+    since: Annotated[str | None, Query(alias="from")] = None
+
+
+async def narrowed(division: DivisionFilter, filters: Annotated[Filters, Query()]) -> str:
+    return division
 
 
 class Asked:
@@ -80,6 +93,12 @@ async def test_without_a_good_token_nothing_is_read(app: FastAPI, announced: dic
     headers = announced | ({"authorization": token} if token else {})
     asked = await Asked("/v1/own", headers, iter([b"x"])).of(app)
     assert (asked.status, asked.read_before_answer) == (401, 0)
+
+
+async def test_without_the_routes_scope_nothing_is_read(app: FastAPI, tmp_path: Path) -> None:
+    headers = ONE_BYTE | {"authorization": token_for(tmp_path, "another")}
+    asked = await Asked("/v1/own", headers, iter([b"x"])).of(app)
+    assert (asked.status, asked.read_before_answer) == (403, 0)
 
 
 @pytest.mark.parametrize(
@@ -149,3 +168,28 @@ async def test_more_bodies_than_a_process_may_hold_are_told_to_come_back(
         hold.set()
         assert (await first).json() == 800
         assert (await client.post("/v1/own", content=b"x" * 1000)).json() == 1000
+
+
+async def test_a_parameter_that_the_route_does_not_have_is_named_beside_those_it_has(
+    app: FastAPI, tmp_path: Path
+) -> None:
+    async with client_of(app, authorization=token_for(tmp_path, "tiny")) as client:
+        assert (await client.get("/v1/page?limit=3&state=x&from=y&division=4116")).status_code == 200
+        problem = problem_of(await client.get("/v1/page?stat=x&limit=3&11010519491231002X="))
+        has = "没有这个参数,可用的有 limit、state、from、division"
+        assert problem["status"] == 422
+        assert problem["errors"] == [
+            {"pointer": "query:stat", "message": has},
+            {"pointer": "query:*", "message": has},
+        ]
+        problem = problem_of(await client.post("/v1/own?limit=3", content=b"x"))
+        assert problem["errors"] == [{"pointer": "query:limit", "message": "没有这个参数,这个地址不带参数,请删去"}]
+        assert (await client.get("/healthz?probe=1")).status_code == 200
+
+
+@pytest.mark.parametrize(("division", "status"), [("999999", 404), ("411681", 404), ("41", 200), ("411622100", 200)])
+async def test_a_division_outside_ones_own_is_as_one_that_there_is_not(
+    app: FastAPI, tmp_path: Path, division: str, status: int
+) -> None:
+    async with client_of(app, authorization=token_for(tmp_path, "tiny")) as client:
+        assert (await client.get("/v1/page", params={"division": division})).status_code == status

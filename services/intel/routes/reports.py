@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from services.intel.rules.lifecycle import State
 from services.intel.schemas import (
     Callback,
     CallbackAnswer,
@@ -22,7 +23,7 @@ from services.intel.service.filing import Filing
 from services.intel.service.reading import Reading
 from shared.security.dependencies import requires, signature_protected
 from shared.security.principal import Principal
-from shared.web.divisions import DivisionCode
+from shared.web.divisions import DivisionFilter
 from shared.web.pages import Page, PageCursor, PageLimit
 from shared.web.unit import UnitOfWork
 
@@ -30,7 +31,6 @@ router = APIRouter(prefix="/v1", tags=["intel"])
 
 Reporter = Annotated[Principal, Depends(requires("intel:report"))]
 Reader = Annotated[Principal, Depends(requires("intel:read"))]
-Division = Annotated[DivisionCode, Query(description="区划代码前缀")]
 
 
 @router.post("/reports", status_code=201, responses={200: {"model": Filed, "description": "同一上报已收到过"}})
@@ -47,8 +47,8 @@ async def file_report(new: NewReport, who: Reporter, unit: UnitOfWork, request: 
 async def list_reports(
     who: Reader,
     unit: UnitOfWork,
-    division: Division = "",
-    state: str | None = None,
+    division: DivisionFilter,
+    state: State | None = None,
     after: PageCursor = None,
     limit: PageLimit = 100,
 ) -> Page[ReportLine]:

@@ -7,8 +7,9 @@ from typing import Literal
 
 Event = Literal["received", "accepted", "returned", "closed"]
 Step = Literal["received", "accepted", "returned"]
+State = Literal["recorded", "filed", "awaiting_station", "ordered", "received", "accepted", "returned", "closed"]
 
-_RANK = {
+_RANK: dict[str, int] = {
     "recorded": 0,
     "filed": 1,
     "awaiting_station": 1,
