@@ -14,6 +14,8 @@ import asyncpg
 import orjson
 from aiokafka import TopicPartition
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from bench.stack import Bench
 from bench.world import backlog
@@ -21,6 +23,7 @@ from shared.clock import system_clock
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRecordedV1
 from shared.database.engine import owning_connection
+from shared.database.roles import owner_address
 from shared.database.unit import Database, Unit
 from shared.messaging.client import consumer as kafka_consumer
 from shared.messaging.client import producer as kafka_producer
@@ -82,8 +85,9 @@ async def prepared(bench: Bench, topic: str, prepare: Prepare) -> Database:
     """A topic, and a database with the table of effects, filled by `prepare`."""
     await ensure_topics(bench.kafka.bootstrap_servers, 1, [topic], [])
     database = await bench.database("fieldwork")
-    async with database.engine.begin() as connection:
+    async with create_async_engine(owner_address(database.url), poolclass=NullPool).begin() as connection:
         await connection.execute(text("CREATE TABLE tally (fact_id uuid, stream_key text, sequence bigint)"))
+        await connection.execute(text(f"GRANT ALL ON tally, outbox TO {database.engine.url.username}"))
     await prepare(bench, database, topic)
     return database
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 from unicodedata import normalize
+from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
+
+from shared.ids import is_derived
 
 BADGE_LENGTH, SYSTEM_LENGTH, FOREIGN_LENGTH = 40, 60, 200
 
@@ -49,6 +52,18 @@ def _not_reserved(system: str) -> str:
     return system
 
 
+def _village(given: str) -> str:
+    if (code := normal_village(given)) is None:
+        raise PydanticCustomError("village", "应为 12 位(或公安 15 位)村(社区)代码")
+    return code
+
+
+def _own(id: UUID) -> UUID:
+    if is_derived(id):
+        raise PydanticCustomError("own_id", "请自行生成 UUID(v7 或 v4);此类编号只由本平台生成")
+    return id
+
+
 def _if_text(normal: Any) -> Any:
     return lambda given: normal(given) if isinstance(given, str) else given
 
@@ -66,3 +81,7 @@ ForeignSystem = Annotated[
 ForeignName = Annotated[
     str, BeforeValidator(_if_text(normal_text)), StringConstraints(min_length=1, max_length=FOREIGN_LENGTH)
 ]
+VillageCode = Annotated[str, AfterValidator(_village)]
+"""12 or 15 digits; kept as 12."""
+OwnId = Annotated[UUID, AfterValidator(_own)]
+"""The UUID that whoever creates a thing gives it: none that only we derive."""

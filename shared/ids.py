@@ -41,6 +41,12 @@ def county_id(county: str, system: str, id: str) -> UUID:
     return UUID(int=digest & ~_VERSION_AND_VARIANT | _EIGHT)
 
 
+def matter_of(given: UUID, county: str, owner: str | None, *, may_use: bool) -> UUID:
+    """The matter meant by an id: another county's own only for whoever may act there, else one of this county's own."""
+    elsewhere = owner not in (None, county)
+    return county_id(county, "cunjing.matter", str(given)) if elsewhere and not may_use else given
+
+
 def is_derived(id: UUID) -> bool:
     """Whether only `county_id` gives such an id: whoever creates a thing may not bring it along as its own."""
     return id.version == 8

@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from shared.devstack.kafka import KafkaBroker
 from shared.devstack.lifeline import Lifeline
 from shared.devstack.postgres import PostgresServer
+from tests.owner import with_tables_of_its_own
 
 LONGEST = ("e2e", "faults")
 
@@ -74,5 +75,5 @@ def kafka(stack_folder: Path) -> Iterator[KafkaBroker]:
 
 @pytest.fixture(scope="session")
 def make_database(postgres: PostgresServer) -> Callable[[], str]:
-    """Makes an empty database with an owner of its own and returns its address."""
-    return lambda: postgres.ensure_database(f"test_{uuid4().hex[:12]}")
+    """Makes an empty database with a role of its own, which may make tables there, and returns its address."""
+    return lambda: with_tables_of_its_own(postgres.ensure_database(f"test_{uuid4().hex[:12]}"))

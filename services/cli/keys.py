@@ -14,7 +14,8 @@ from shared.security.dev_issuer import ensure_dev_keys, issue_token
 
 EVERYTHING = (
     "personnel:read,personnel:write,fieldwork:sync,fieldwork:verify,fieldwork:read,fieldwork:foreign-villages,"
-    "scoring:read,scoring:own,scoring:recompute,intel:report,intel:read,intel:operate,ops,act-as,act-as:verify"
+    "scoring:read,scoring:own,scoring:recompute,intel:report,intel:read,intel:operate,intel:dispatch,"
+    "ops,act-as,act-as:verify"
 )
 
 

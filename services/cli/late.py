@@ -13,6 +13,7 @@ LATE = {
     "dead-letters": "services.cli.dead_letters",
     "streams": "services.cli.streams",
     "outbox": "services.cli.outbox",
+    "audit": "services.cli.audit",
 }
 """Name of the group, and the module whose `app` it is."""
 

@@ -1,16 +1,15 @@
 """`cunjing migrate`."""
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from services.cli.addresses import owner_url
 from services.cli.failures import told_in_words
 from services.cli.names import SERVICES
-from shared.settings import SettingsError
 
 
 def migrations_of(service: str) -> Path:
@@ -25,10 +24,11 @@ def migrate(
 ) -> None:
     """Bring the databases to the newest schema. Does nothing to one that is there already.
 
-    Reads `CUNJING_<SERVICE>_DATABASE_URL` of each service.
+    Reads `CUNJING_<SERVICE>_OWNER_DATABASE_URL` of each service: tables belong to `<role>_owner`, not to the role that
+    the service's processes work as.
     """
     with told_in_words():
-        addresses = {service: _database_url(service) for service in services or SERVICES}
+        addresses = {service: owner_url(service) for service in services or SERVICES}
     with told_in_words(OSError, DBAPIError):
         asyncio.run(_migrate_all(addresses))
 
@@ -39,12 +39,3 @@ async def _migrate_all(addresses: dict[str, str]) -> None:
     for service, url in addresses.items():
         revision = await migrate_database(url, migrations_of(service))
         typer.echo(f"{service}: {revision}")
-
-
-def _database_url(service: str) -> str:
-    if service not in SERVICES:
-        raise typer.BadParameter(f"no service {service!r}; there are {', '.join(SERVICES)}")
-    variable = f"CUNJING_{service.upper()}_DATABASE_URL"
-    if not (url := os.environ.get(variable)):
-        raise SettingsError(f"{variable} is not set: the address of the database of {service}")
-    return url

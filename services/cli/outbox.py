@@ -50,7 +50,7 @@ def republish(
 
     async def again(unit: Unit) -> int:
         rows = await outbox_care.republish(unit.connection, topic, key, first)
-        await record_audit(unit, who(), "outbox.republish", f"{topic} {key or '*'} from {first}", result=reason)
+        await record_audit(unit, who(), "outbox.republish", f"{topic} {key or '*'} from {first}", reason=reason)
         return rows
 
     if not (rows := _in_unit(service, again)):
@@ -69,7 +69,7 @@ def new_epoch(service: Service, reason: Reason) -> None:
 
     async def raise_it(unit: Unit) -> int:
         number = await outbox_care.new_epoch(unit.connection)
-        await record_audit(unit, who(), "outbox.new_epoch", str(number), result=reason)
+        await record_audit(unit, who(), "outbox.new_epoch", str(number), reason=reason)
         return number
 
     typer.echo(f"epoch {_in_unit(service, raise_it)}")

@@ -143,6 +143,44 @@ class ContentConflict(Problem):
         super().__init__("此编号已用于另一内容,原记录未改动;如为新记录请换一个编号")
 
 
+class ItemUnknownYet(NotKnownYet):
+    """What is to be withdrawn has not come."""
+
+    code = "fieldwork.item_unknown_yet"
+
+
+class AlreadyEnded(Problem):
+    """The item was corrected, withdrawn or rejected before; `ended_by` names what did it."""
+
+    status = 409
+    code = "fieldwork.already_ended"
+    title = "该登记已被更正、撤回或不予认定"
+
+
+class AlreadyCorrected(Problem):
+    """Another correction of the same version came first; `corrected_by` names it."""
+
+    status = 409
+    code = "fieldwork.already_corrected"
+    title = "该登记已有更正"
+
+
+class CorrectsItself(Problem):
+    """An item cannot take its own place."""
+
+    status = 422
+    code = "fieldwork.corrects_itself"
+    title = "更正不能指向自身"
+
+
+class CorrectsAnothers(Problem):
+    """Only whoever entered something corrects or withdraws it (A-210)."""
+
+    status = 403
+    code = "fieldwork.corrects_anothers"
+    title = "只能更正或撤回本人的登记"
+
+
 class SessionClosed(Problem):
     """The session has another departure already."""
 
@@ -196,14 +234,14 @@ class VillageEnded(Problem):
 
 
 class ForeignNameShared(Problem):
-    """Asked from above a county, the foreign name means villages of several counties."""
+    """Asked from above a county, the foreign name means villages or items of several counties."""
 
     status = 422
     code = "fieldwork.foreign_name_shared"
-    title = "该外部编号对应多个村"
+    title = "该外部编号在多个县使用"
 
     def __init__(self) -> None:
-        super().__init__("请改用区划代码指明村,或使用该县的令牌")
+        super().__init__("请改用区划代码或本平台给出的编号,或使用该县的令牌")
 
 
 class ForeignNameTaken(Problem):

@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 
 from services.fieldwork.rules.acts import ActingPost, Office
 from services.fieldwork.rules.certificates import From
-from services.fieldwork.rules.items import CODE, EARLIEST, LATEST
+from services.fieldwork.rules.items import CODE
 from shared.schemes.sourced import SchemeModel, Sourced
+from shared.values import EARLIEST, LATEST
 
 Unit = Literal["household", "person", "time", "item"]
 Fault = Literal["missing", "unknown", "wrong_type", "not_allowed"]

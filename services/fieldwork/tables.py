@@ -27,13 +27,25 @@ reference_tables(metadata)
 
 
 def _sent() -> tuple[Column[object], ...]:
-    """What every item of a client has: its own id, a keyed hash of its content, who sent it, when it came."""
+    """What every item of a client has: its id and what the client calls it, who sent it, when it came.
+
+    Two keyed hashes: of the content as it was sent, and of what it means, whatever it called officers and villages.
+    """
     return (
         Column("id", Uuid, primary_key=True),
+        Column("system", Text),
+        Column("foreign_id", Text),
         Column("content_hash", LargeBinary, nullable=False),
+        Column("meaning_hash", LargeBinary),
         Column("subject", Text, nullable=False),
         instant("recorded_at"),
     )
+
+
+def _called(table: Table) -> None:
+    """What other systems call an item is looked up."""
+    named = table.c.system.is_not(None)
+    Index(f"{table.name}_called", table.c.system, table.c.foreign_id, postgresql_where=named)
 
 
 activity = Table(
@@ -58,6 +70,8 @@ activity = Table(
     Column("details", JSONB, nullable=False),
     Column("evidence", JSONB, nullable=False),
     Column("supersedes", Uuid),
+    # What it supersedes, if it is the only one of its author that does; older rows may have been many.
+    Column("corrects", Uuid),
     Column("note", LargeBinary),
     Column("classification", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -71,7 +85,17 @@ Index(
     activity.c.id,
     postgresql_where=activity.c.state == "waiting",
 )
-Index("activity_supersedes", activity.c.supersedes, postgresql_where=activity.c.supersedes.is_not(None))
+Index(
+    "activity_corrects",
+    activity.c.corrects,
+    activity.c.author,
+    unique=True,
+    postgresql_where=activity.c.corrects.is_not(None),
+)
+_called(activity)
+
+# A matter is its first village's county's.
+matter = Table("matter", metadata, Column("id", Uuid, primary_key=True), Column("county", Text, nullable=False))
 
 verdict = Table(
     "verdict",
@@ -80,6 +104,7 @@ verdict = Table(
     Column("activity_id", Uuid, nullable=False),
     Column("number", Integer, nullable=False),
     Column("content_hash", LargeBinary),
+    Column("meaning_hash", LargeBinary),
     Column("subject", Text, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("decided_by", Uuid, nullable=False),
@@ -105,10 +130,45 @@ arrival = Table(
     Column("village", Text, nullable=False),
     Column("day", Date, nullable=False),
     instant("at"),
+    # The first of the arrivals that correct each other: departures name it.
+    Column("session", Uuid, nullable=False, index=True),
+    Column("corrects", Uuid),
+    # The correction or withdrawal that ended it.
+    Column("ended_by", Uuid),
 )
 Index("arrival_officer", arrival.c.officer, arrival.c.at)
+Index(
+    "arrival_corrects",
+    arrival.c.corrects,
+    arrival.c.officer,
+    unique=True,
+    postgresql_where=arrival.c.corrects.is_not(None),
+)
+_called(arrival)
 
-departure = Table("departure", metadata, *_sent(), Column("session", Uuid, nullable=False, unique=True), instant("at"))
+departure = Table(
+    "departure",
+    metadata,
+    *_sent(),
+    Column("session", Uuid, nullable=False),
+    instant("at"),
+    Column("corrects", Uuid),
+    Column("ended_by", Uuid),
+)
+Index("departure_session", departure.c.session, unique=True, postgresql_where=departure.c.ended_by.is_(None))
+Index("departure_corrects", departure.c.corrects, unique=True, postgresql_where=departure.c.corrects.is_not(None))
+_called(departure)
+
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    *_sent(),
+    Column("of", Text, nullable=False),
+    Column("target", Uuid, nullable=False, unique=True),
+    Column("author", Uuid, nullable=False),
+    Column("village", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
 
 day_due = Table(
     "day_due",

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from services.intel.handlers import handlers
 from services.intel.routes import router
 from services.intel.rules.addresses import AllowList
+from services.intel.service.falling_back import FallingBack
+from services.intel.service.following import catch_up
 from services.intel.service.gauges import show_deliveries
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing_ticks import RoutingTicks
@@ -22,6 +24,8 @@ from shared.security.vault import Vault
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ROUTING_INTERVAL = timedelta(milliseconds=500)
+FOLLOWING_INTERVAL = timedelta(seconds=1)
+FALLING_BACK_INTERVAL = timedelta(seconds=30)
 SHOWN_INTERVAL = timedelta(seconds=15)
 
 
@@ -54,6 +58,8 @@ def create_worker(settings: IntelSettings) -> Worker:
         handlers=handlers(playbooks),
         tickers=[
             Ticker("routing", ROUTING_INTERVAL, routing.tick, routing.failed),
+            Ticker("following", FOLLOWING_INTERVAL, catch_up),
+            Ticker("falling back", FALLING_BACK_INTERVAL, FallingBack(playbooks).tick),
             Ticker("deliveries shown", SHOWN_INTERVAL, show_deliveries),
         ],
         loops=[Loop("webhooks", Sending(database, Vault.load(settings.encryption_keys), settings).run)],

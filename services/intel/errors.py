@@ -16,6 +16,14 @@ class NotKnownYet(Problem):
         super().__init__(detail, retryable=True, missing=missing)
 
 
+class BadgeShared(Problem):
+    """Several officers in service have the badge: nobody knows who is meant."""
+
+    status = 409
+    code = "intel.badge_shared"
+    title = "警号重复"
+
+
 class ReportConflict(Problem):
     """The id is used for a report with other content; nothing was changed."""
 
@@ -38,6 +46,38 @@ class VillageNotFound(Problem):
     status = 404
     code = "intel.village_not_found"
     title = "未找到该村(社区)"
+
+
+class UnitUnknown(Problem):
+    """Nobody has told of such an organisation."""
+
+    status = 422
+    code = "intel.unit_unknown"
+    title = "没有这个单位"
+
+
+class OrderMoved(Problem):
+    """The report has another order by now; `order_id` names it."""
+
+    status = 409
+    code = "intel.order_moved"
+    title = "派单已变动"
+
+
+class AlreadyClosed(Problem):
+    """The report is closed or taken back: there is nothing to order."""
+
+    status = 409
+    code = "intel.already_closed"
+    title = "上报已办结"
+
+
+class MatterNotFound(Problem):
+    """Nothing of such a matter that the caller may see."""
+
+    status = 404
+    code = "intel.matter_not_found"
+    title = "未找到该事项"
 
 
 class StationNotFound(Problem):

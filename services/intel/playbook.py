@@ -70,6 +70,8 @@ class Playbook(SchemeModel):
     escalation: dict[str, EscalationRule]
     routes: dict[str, Route]
     deadlines: Deadlines
+    parent_fallback: Sourced[bool]
+    """Whether what a station sends back, or cannot be told, goes to its parent unit by itself."""
 
     @model_validator(mode="after")
     def _rules_name_known_things(self) -> "Playbook":

@@ -28,12 +28,14 @@ reference_tables(metadata)
 
 # `recorded`: from an activity, no scheme known yet; `awaiting_station`: nobody known to be responsible yet.
 WAITING = ("recorded", "awaiting_station")
+# Orders that nobody has taken, or that came back.
+UNSETTLED = ("ordered", "received", "returned")
 
 report = Table(
     "report",
     metadata,
     Column("report_id", Uuid, primary_key=True),
-    Column("matter_id", Uuid, nullable=False, index=True),
+    Column("matter_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("village", Text, nullable=False),
@@ -59,21 +61,73 @@ report = Table(
     Column("reading", Text),
     instant("due", nullable=True),
     instant("next_try_at", nullable=True),
+    # The order that answers it, its own or another of the matter; how far it followed that; how many it has had.
+    Column("order_id", Uuid, ForeignKey("station_order.order_id", use_alter=True)),
+    Column("order_version", Integer, nullable=False),
+    Column("hop", SmallInteger, nullable=False),
 )
 Index("report_waiting", report.c.next_try_at, postgresql_where=report.c.state.in_(WAITING))
 Index("report_village", report.c.village, report.c.reported_at, report.c.report_id)
+Index("report_matter", report.c.matter_id, report.c.reported_at, report.c.report_id)
+_of_order, _of_activity = report.c.order_id.is_not(None), report.c.activity_id.is_not(None)
+Index("report_order", report.c.order_id, report.c.order_version, postgresql_where=_of_order)
+Index("report_activity", report.c.activity_id, unique=True, postgresql_where=_of_activity)
+
+# A matter is its first village's county's: what another county calls by the same id is another matter.
+matter = Table(
+    "matter",
+    metadata,
+    Column("matter_id", Uuid, primary_key=True),
+    Column("county", Text, nullable=False),
+)
 
 station_order = Table(
     "station_order",
     metadata,
     Column("order_id", Uuid, primary_key=True),
-    Column("report_id", Uuid, ForeignKey(report.c.report_id), nullable=False, unique=True),
+    Column("report_id", Uuid, ForeignKey(report.c.report_id), nullable=False),
+    Column("matter_id", Uuid, nullable=False),
     Column("station", Uuid, nullable=False),
+    # The unit that sent it; in its queue stands what comes back or goes no further.
+    Column("sent_by", Uuid),
     Column("hop", SmallInteger, nullable=False),
     instant("due", nullable=True),
     instant("created_at"),
+    Column("state", Text, nullable=False),
+    # Goes up with every answer; reports that have not followed yet are behind.
+    Column("version", Integer, nullable=False),
+    Column("behind", Boolean, nullable=False),
+    instant("moved_at"),
+    # Why a person ordered it; sealed.
+    Column("reason", LargeBinary),
+    # The order in whose place it came, and the one that came in its place.
+    Column("follows", Uuid),
+    Column("followed_by", Uuid),
+    # What the station has been told of the matter.
+    Column("told_severity", Text),
+    Column("told_signs", ARRAY(Text), nullable=False),
+    Column("told_categories", ARRAY(Text), nullable=False),
+    Column("told_villages", ARRAY(Text), nullable=False),
+    instant("closed_at", nullable=True),
 )
+Index("station_order_hop", station_order.c.report_id, station_order.c.hop, unique=True)
+Index("station_order_matter", station_order.c.matter_id)
+Index("station_order_behind", station_order.c.order_id, postgresql_where=station_order.c.behind)
+_unsettled = station_order.c.followed_by.is_(None) & station_order.c.state.in_(UNSETTLED)
+Index("station_order_unsettled", station_order.c.created_at, station_order.c.order_id, postgresql_where=_unsettled)
 Index("station_order_station", station_order.c.station, station_order.c.created_at, station_order.c.order_id)
+
+# What a station said of an order, or of a report that has none: each step once.
+station_step = Table(
+    "station_step",
+    metadata,
+    Column("about", Uuid, primary_key=True),
+    Column("step", Text, primary_key=True),
+    instant("at"),
+    Column("by_named_person", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("handler_name", LargeBinary),
+)
 
 # What is on its way to a station: an order, news of it, or a test of the endpoint; `delivery_id` is the webhook-id.
 delivery = Table(
@@ -84,6 +138,8 @@ delivery = Table(
     Column("event", Text, nullable=False),
     Column("order_id", Uuid, ForeignKey(station_order.c.order_id), index=True),
     Column("report_id", Uuid, ForeignKey(report.c.report_id)),
+    # Of an update: what is new in it.
+    Column("news", ARRAY(Text), nullable=False),
     instant("created_at"),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -132,7 +188,7 @@ callback = Table(
     metadata,
     Column("org_id", Uuid, primary_key=True),
     Column("webhook_id", Text, primary_key=True),
-    Column("order_id", Uuid, nullable=False),
+    Column("order_id", Uuid),
     Column("event", Text, nullable=False),
     Column("body_hash", LargeBinary, nullable=False),
     Column("handler_name", LargeBinary),
@@ -146,12 +202,24 @@ closing = Table(
     Column("report_id", Uuid, ForeignKey(report.c.report_id), primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("outcome", Text, nullable=False),
-    Column("truth", Text, nullable=False),
+    # Absent where nobody said; no word of it to the reporter then.
+    Column("truth", Text),
     Column("record_seen", Boolean, nullable=False),
     Column("cooperated", ARRAY(Uuid), nullable=False),
     Column("closed_by", Uuid, nullable=False),
+    # The verified activity that closed it.
+    Column("activity_id", Uuid, index=True),
     instant("closed_at"),
     instant("fed_back_at"),
+)
+
+# Disputes entered as resolved: once verified they close what was not ordered (C-49).
+settled_dispute = Table(
+    "settled_dispute",
+    metadata,
+    Column("activity_id", Uuid, primary_key=True),
+    Column("matter_id", Uuid, nullable=False),
+    instant("settled_at"),
 )
 
 timeline = Table(

@@ -45,7 +45,7 @@ FACTS: tuple[Registered, ...] = (
     Registered(personnel.SchemeBindingV1, OTHERS),
     Registered(personnel.ConductDecidedV1, ("scoring",)),
     Registered(fieldwork.ActivityRecordedV1, ("scoring", "intel")),
-    Registered(fieldwork.ActivityVerifiedV1, ("scoring",)),
+    Registered(fieldwork.ActivityVerifiedV1, ("scoring", "intel")),
     Registered(fieldwork.ActivityRejectedV1, ("scoring", "intel")),
     Registered(fieldwork.PresenceDayUpdatedV1, ("scoring",)),
     Registered(fieldwork.AttendanceJudgedV1, ("scoring",)),

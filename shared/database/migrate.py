@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.database.engine import require_version
+from shared.database.roles import let_work, owner_address, take_over
 
 _MIGRATING = text("SELECT pg_advisory_xact_lock(hashtext('cunjing.migrate'))")
 
@@ -22,12 +23,17 @@ class SchemaProblem(RuntimeError):
 
 
 async def migrate(url: str, versions: Path) -> str:
-    """Upgrade the database to the newest of `versions` (a service's migrations folder); returns that revision."""
-    engine = create_async_engine(url, poolclass=NullPool)
+    """Upgrade the database, as its owner, to the newest of a service's migrations; returns that revision.
+
+    `url` is the owner's, or the service's own where the owner needs no password of his own. `versions` is a folder.
+    """
+    engine = create_async_engine(owner_address(url), poolclass=NullPool)
     async with engine.begin() as connection:
         await require_version(connection)
         await connection.execute(_MIGRATING)
+        await take_over(connection)
         await connection.run_sync(_upgrade, versions)
+        await let_work(connection)
     return head(versions)
 
 

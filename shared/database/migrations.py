@@ -53,6 +53,24 @@ def add_pulses() -> None:
     )
 
 
+def add_seals() -> None:
+    """Have the audit chained: what is there counts as written now. It remembers the reason that was given."""
+    op.execute("ALTER TABLE audit ADD COLUMN txid xid8 NOT NULL DEFAULT pg_current_xact_id()")
+    op.add_column("audit", sa.Column("reason", sa.Text))
+    op.create_index("audit_settled", "audit", ["txid", "id"])
+    op.execute(
+        """
+        CREATE TABLE audit_seal (
+            position bigint PRIMARY KEY,
+            audit_id bigint NOT NULL UNIQUE,
+            txid xid8 NOT NULL,
+            hash text NOT NULL,
+            sealed_at timestamptz NOT NULL
+        )
+        """
+    )
+
+
 def _outbox() -> None:
     op.create_table(
         "outbox",

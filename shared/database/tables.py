@@ -20,6 +20,17 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
+from sqlalchemy.types import UserDefinedType
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's xid8, which SQLAlchemy does not know."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """As the column is declared."""
+        return "xid8"
 
 
 def instant(name: str, *, nullable: bool = False) -> Column[object]:
@@ -141,7 +152,7 @@ def _audit(metadata: MetaData) -> None:
         Column("rows", BigInteger, nullable=False),
         instant("sealed_at"),
     )
-    Table(
+    audit = Table(
         "audit",
         metadata,
         Column("id", BigInteger, Identity(always=True), primary_key=True),
@@ -152,4 +163,17 @@ def _audit(metadata: MetaData) -> None:
         Column("object", Text, nullable=False),
         Column("result", Text, nullable=False),
         Column("request_id", Text),
+        # Who wrote a row is done with all of it once no transaction so old is open: then it can be chained.
+        Column("txid", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
+        Column("reason", Text),
+    )
+    Index("audit_settled", audit.c.txid, audit.c.id)
+    Table(
+        "audit_seal",
+        metadata,
+        Column("position", BigInteger, primary_key=True, autoincrement=False),
+        Column("audit_id", BigInteger, nullable=False, unique=True),
+        Column("txid", TransactionId, nullable=False),
+        Column("hash", Text, nullable=False),
+        instant("sealed_at"),
     )

@@ -23,10 +23,14 @@ _SYSTEM_USER = "embedded_postgres"
 _INITDB = ("--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C")
 _COLLATION = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 _NEW_DATABASE = """
-SELECT format('CREATE ROLE %I LOGIN', :'name') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \\gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+SELECT format('CREATE ROLE %I LOGIN', role) FROM unnest(ARRAY[:'name', :'owner']) AS role
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \\gexec
+GRANT :"name" TO :"owner";
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'owner')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
+ALTER DATABASE :"name" OWNER TO :"owner";
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+GRANT CONNECT, TEMPORARY ON DATABASE :"name" TO :"name";
 """
 
 
@@ -99,10 +103,10 @@ class PostgresServer:
         return int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
 
     def ensure_database(self, name: str) -> str:
-        """Create the role and the database it owns, which no other role may open; returns its address."""
+        """Create a database, which no other role may open, with its role and its owner; returns the role's address."""
         done = self._run(
             *("psql", "-X", "-q", "-h", str(self.socket_folder), "-U", "postgres", "-d", "postgres"),
-            *("-v", "ON_ERROR_STOP=1", "-v", f"name={name}"),
+            *("-v", "ON_ERROR_STOP=1", "-v", f"name={name}", "-v", f"owner={name}_owner"),
             sql=_NEW_DATABASE,
         )
         if done.returncode != 0:

@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Literal, Self
 
+from shared.database.roles import owner_address
 from shared.devstack.errors import DevstackError
 from shared.devstack.folder_lock import FolderLock
 from shared.devstack.interrupts import held_back
@@ -107,10 +108,9 @@ class Stack:
             "CUNJING_JWKS": str(self.keys.jwks_path),
             "CUNJING_ENCRYPTION_KEYS": str(self.keys.encryption_keys_path),
         }
-        databases = {
-            f"CUNJING_{service.upper()}_DATABASE_URL": self.postgres.url(_database_name(service))
-            for service in self.plan.services
-        }
+        urls = {service.upper(): self.postgres.url(_database_name(service)) for service in self.plan.services}
+        databases = {f"CUNJING_{service}_DATABASE_URL": url for service, url in urls.items()}
+        databases |= {f"CUNJING_{service}_OWNER_DATABASE_URL": owner_address(url) for service, url in urls.items()}
         return {**common, **databases, **self.plan.environment()}
 
     def _write_settings(self) -> None:

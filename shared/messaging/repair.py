@@ -141,7 +141,9 @@ class Repair:
         """Give a dead letter up for good, then go on with what waited behind it."""
         dead = await self.dead_letter(id)
         topic, key = dead.topic, dead.stream_key
-        await self._audit("dead_letter.discard", topic, f"{dead.partition}/{dead.offset} {key or ''}", reason)
+        await self._audit(
+            "dead_letter.discard", topic, f"{dead.partition}/{dead.offset} {key or ''}", "discarded", reason
+        )
         if key is None or self._subscription(topic).compacted:
             await self.unit.connection.execute(_FORGET, {"id": id})
             return None
@@ -165,7 +167,7 @@ class Repair:
             start = reached.past(first)._replace(last_seq=first.sequence - 1, last_id=first.previous)
             over = await self._apply(topic, key, start, waiting)
             replayed = Replayed(replayed.applied + over.applied, over.left, over.held)
-        await self._audit("stream.accept", topic, key, f"{cursor.held}; {reason}")
+        await self._audit("stream.accept", topic, key, cursor.held, reason)
         return replayed
 
     def _subscription(self, topic: str) -> Subscription:
@@ -207,8 +209,8 @@ class Repair:
         places = {"partitions": [i.partition for i, _ in still], "offsets": [i.offset for i, _ in still]}
         await self.unit.connection.execute(others, {"topic": topic, "key": key, **places})
 
-    async def _audit(self, action: str, topic: str, key: str, result: str) -> None:
-        await record_audit(self.unit, self.who, action, f"{topic} {key}", result=result)
+    async def _audit(self, action: str, topic: str, key: str, result: str, reason: str | None = None) -> None:
+        await record_audit(self.unit, self.who, action, f"{topic} {key}", result=result, reason=reason)
 
 
 def _past(cursor: Cursor, headers: Mapping[str, str]) -> Cursor:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
+from shared.audit.sealer import SEAL_EVERY, TELL_EVERY, seal, tell_head
 from shared.contracts.registry import published_by
 from shared.database.engine import owning_connection
 from shared.database.errors import is_transient
@@ -91,7 +92,11 @@ class Worker:
     @property
     def common_tickers(self) -> Sequence[Ticker]:
         """What every service's worker does now and then."""
-        return (Ticker("heartbeat", BEAT_EVERY, heartbeat(self.settings.service)),)
+        return (
+            Ticker("heartbeat", BEAT_EVERY, heartbeat(self.settings.service)),
+            Ticker("audit seals", SEAL_EVERY, seal),
+            Ticker("audit head", TELL_EVERY, tell_head(self.settings.service)),
+        )
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; any failure of a part ends the whole process with exit code 70."""

@@ -31,6 +31,10 @@ DEAD_LETTERS_KEPT = Gauge("cunjing_dead_letters_kept", "Dead letters nobody has 
 HELD_STREAMS = Gauge("cunjing_held_streams", "Streams that stand still.", ["service", "topic"])
 HELD_FACTS = Gauge("cunjing_held_facts", "Facts waiting behind a dead letter or a gap.", ["service", "topic"])
 
+AUDIT_UNSEALED_SECONDS = Gauge(
+    "cunjing_audit_unsealed_seconds", "Age of the oldest audit row that is not chained yet; 0 without one.", ["service"]
+)
+
 SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be computed and are tried again.", ["service"])
 REPORTS_NOT_ROUTED = Counter(
     "cunjing_reports_not_routed_total", "Tries to route a report that failed; it is tried again.", ["service"]
@@ -44,6 +48,8 @@ DELIVERIES_WAITING = Gauge("cunjing_deliveries_waiting", "Deliveries to stations
 DELIVERIES_PAUSED = Gauge("cunjing_deliveries_paused", "Deliveries whose station's endpoint is paused or not set.")
 DELIVERIES_DEAD = Gauge("cunjing_deliveries_dead", "Deliveries given up until a person sends them again.")
 DELIVERY_OLDEST_SECONDS = Gauge("cunjing_delivery_oldest_seconds", "Age of the oldest that waits or is paused.")
+ORDERS_RESTING = Gauge("cunjing_orders_resting", "Orders that need a person of the unit that sent them.", ["rests"])
+ORDER_RESTS_SECONDS = Gauge("cunjing_order_rests_seconds", "For how long the oldest of them rests.", ["rests"])
 ORDERS_UNACKNOWLEDGED = Gauge(
     "cunjing_orders_unacknowledged", "Orders delivered of which the station has said nothing."
 )

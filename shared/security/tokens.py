@@ -8,6 +8,7 @@ import jwt
 import structlog
 from pydantic import BaseModel, ValidationError, field_validator
 
+from shared.security.caller import caller_is
 from shared.security.jurisdiction import normal_division
 from shared.security.keys import ALGORITHMS, SigningKeys
 from shared.security.principal import Clearance, Principal
@@ -61,6 +62,7 @@ class TokenVerifier:
             claims = await self._claims(token)
             principal = _principal(claims)
             self._remember(token, principal, min(time.time() + _SECONDS_GOOD, claims.exp))
+        caller_is(principal.subject)
         return principal
 
     def _remember(self, token: str, principal: Principal, until: float) -> None:

@@ -1,5 +1,6 @@
 """One factory for the HTTP side of every service."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, cast
@@ -29,6 +30,7 @@ from shared.web.problems import (
     Problem,
     problem_response,
 )
+from shared.web.refusals import Refusals
 from shared.web.validation import on_invalid_request
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +82,7 @@ def create_api(
         responses={"default": _PROBLEM_ANSWER},
     )
     provided = {"settings": settings, "database": database, "tokens": TokenVerifier.of(settings), **(state or {})}
+    provided["refusals"] = refusals = Refusals()
     for name, value in provided.items():
         setattr(app.state, name, value)
     for router in (*routers, operations_router(readiness or {}), docs_router):
@@ -87,20 +90,28 @@ def create_api(
     mount_assets(app)
     _handle_problems(app)
     app.add_middleware(Edge, service=service, doors=Doors.of(app))
-    app.add_middleware(RequestContext, service=service, templates=_templates(app), silent=OPERATIONS)
+    app.add_middleware(RequestContext, service=service, templates=_templates(app), silent=OPERATIONS, refusals=refusals)
     return app
 
 
 def _lifespan_with(background: Background) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with background():
-            yield
         database: Database | None = app.state.database
+        async with background(), _audited_refusals(app.state.refusals, database) if database else nullcontext():
+            yield
         if database is not None:
             await database.close()
 
     return lifespan
+
+
+@asynccontextmanager
+async def _audited_refusals(refusals: Refusals, database: Database) -> AsyncIterator[None]:
+    writing = asyncio.create_task(refusals.write_for_ever(database))
+    yield
+    writing.cancel()
+    await refusals.write_all(database)
 
 
 def _templates(app: FastAPI) -> dict[Any, str]:

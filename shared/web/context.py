@@ -11,7 +11,9 @@ from structlog.contextvars import clear_contextvars
 
 from shared.observability.metrics import REQUEST_SECONDS, REQUESTS
 from shared.observability.tracing import begin_request, continue_trace
+from shared.security.caller import Caller, new_caller
 from shared.web.problems import Internal, problem_response
+from shared.web.refusals import Refusals
 
 _log = structlog.get_logger("cunjing.access")
 
@@ -22,11 +24,14 @@ _CLIENT_WENT_AWAY = 499
 class RequestContext:
     """ASGI middleware, the outermost. Addresses are logged as route templates: a real one may hold personal data."""
 
-    def __init__(self, app: ASGIApp, service: str, templates: Mapping[Any, str], silent: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, service: str, templates: Mapping[Any, str], silent: frozenset[str], refusals: Refusals
+    ) -> None:
         self._app = app
         self._service = service
         self._templates = templates
         self._silent = silent
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -35,6 +40,7 @@ class RequestContext:
             return
         started = perf_counter()
         clear_contextvars()
+        caller = new_caller()
         headers = Headers(scope=scope)
         request_id, traceparent = begin_request(headers.get("x-request-id")), continue_trace(headers.get("traceparent"))
         answer = _Answer(send, {"X-Request-Id": request_id, "traceparent": traceparent})
@@ -45,13 +51,14 @@ class RequestContext:
             if answer.status == _CLIENT_WENT_AWAY:
                 await problem_response(Internal())(scope, receive, answer)
         finally:
-            self._report(scope, answer.status, perf_counter() - started)
+            self._report(scope, caller, answer.status, perf_counter() - started)
 
-    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+    def _report(self, scope: Scope, caller: Caller, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = self._route(scope)
         REQUESTS.labels(self._service, method, route, status).inc()
         REQUEST_SECONDS.labels(self._service, method, route).observe(seconds)
+        self._refusals.note(caller, f"{method} {route}", status)
         if route not in self._silent:
             _log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 

@@ -63,6 +63,7 @@ def test_every_route_declares_its_protection(service: str, tmp_path: Path) -> No
     assert len(protections(app)) > 5
 
 
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
 @pytest.mark.parametrize("service", SERVICES)
 async def test_without_a_token_no_body_is_read_but_a_small_one_of_a_signed_call(service: str, tmp_path: Path) -> None:
     app: FastAPI = _module(service, "app").create_app(_settings(service, tmp_path))

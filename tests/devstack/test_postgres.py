@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.database.roles import owner_address
 from shared.devstack.postgres import PostgresServer
 from tests.devstack.waiting import alive
 
@@ -24,11 +25,14 @@ async def value(url: str, sql: str) -> object:
         return await connection.scalar(text(sql))
 
 
-async def test_a_new_database_belongs_to_a_role_of_its_name(make_database: Callable[[], str]) -> None:
+async def test_a_new_database_belongs_to_the_owner_and_not_to_the_role_that_works_in_it(
+    make_database: Callable[[], str],
+) -> None:
     url = make_database()
     assert await value(url, "SELECT current_user = current_database() AND current_user LIKE 'test_%'") is True
-    owner = "SELECT pg_get_userbyid(datdba) = current_user FROM pg_database WHERE datname = current_database()"
-    assert await value(url, owner) is True
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+    assert await value(url, owner) == await value(owner_address(url), "SELECT current_user")
+    assert await value(url, "SELECT pg_has_role(current_user || '_owner', 'MEMBER')") is False
 
 
 async def test_nobody_else_may_open_a_database(make_database: Callable[[], str]) -> None:

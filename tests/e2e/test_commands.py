@@ -10,15 +10,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
+from typer.testing import Result as Ended
 
 from demo.county import COUNTY
+from demo.result import Result
 from services.__main__ import app
 from shared.contracts.registry import SERVICES
 from shared.security.dev_issuer import issue_token
+from tests.devstack.waiting import eventually
 from tests.e2e.conftest import County
 
-Run = Callable[..., Result]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -72,9 +75,9 @@ def test_a_release_on_a_stack_that_is_up_to_date_changes_nothing(run: Run) -> No
 
 
 def test_a_release_without_an_address_names_the_variable(run: Run) -> None:
-    ended = run("migrate", "scoring", CUNJING_SCORING_DATABASE_URL="")
+    ended = run("migrate", "scoring", CUNJING_SCORING_OWNER_DATABASE_URL="")
     assert ended.exit_code == 1
-    assert "CUNJING_SCORING_DATABASE_URL is not set" in ended.stderr
+    assert "CUNJING_SCORING_OWNER_DATABASE_URL is not set" in ended.stderr
 
 
 @pytest.mark.parametrize("process", ["api", "worker"])
@@ -85,6 +88,18 @@ def test_a_process_refuses_a_database_that_is_behind_it(county: County, process:
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode != 0
     assert "run `cunjing migrate personnel`" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("service", ["personnel", "fieldwork", "intel"])
+def test_an_audit_is_sealed_kept_by_others_and_intact(result: Result, run: Run, service: str) -> None:
+    """Every worker seals and tells its head, and another service's worker keeps it."""
+
+    def whole_and_kept() -> bool:
+        checked = run("audit", "verify", service)
+        assert checked.exit_code == 0, checked.output
+        return "the last head that fits is" in checked.stdout and "unprotected are 0 rows" in checked.stdout
+
+    eventually(whole_and_kept, seconds=180)
 
 
 def test_data_of_a_running_stack_is_not_forgotten(

@@ -10,6 +10,7 @@ from shared.devstack.kafka import KafkaBroker
 from shared.devstack.lifeline import Lifeline
 from shared.devstack.ports import LOOPBACK, free_port
 from shared.devstack.postgres import PostgresServer
+from tests.owner import with_tables_of_its_own
 
 
 class SpareBroker(KafkaBroker):
@@ -51,7 +52,7 @@ class SparePostgres(PostgresServer):
 
     def new_database(self) -> str:
         """An empty database with an owner of its own; returns its address."""
-        return self.ensure_database(f"test_{uuid4().hex[:12]}")
+        return with_tables_of_its_own(self.ensure_database(f"test_{uuid4().hex[:12]}"))
 
     def start(self) -> None:
         super().start()

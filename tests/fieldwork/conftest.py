@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from services.fieldwork.app import MIGRATIONS, create_app
 from services.fieldwork.tables import metadata
@@ -13,6 +12,7 @@ from shared.database.unit import Database
 from shared.security.dev_issuer import ensure_dev_keys
 from shared.settings import ServiceSettings
 from tests.fieldwork.support import WORLD, Fieldwork, Time
+from tests.owner import as_owner
 from tests.settings import without_broker
 
 _EMPTY = f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"
@@ -40,9 +40,7 @@ async def service(
 async def blank(service: Fieldwork) -> Fieldwork:
     """The API, to which nobody has told anything yet, on a Tuesday noon."""
     service.time.reset()
-    async with service.database.engine.begin() as connection:
-        await connection.execute(text(_EMPTY))
-        await connection.execute(text("INSERT INTO outbox_epoch (number) VALUES (0)"))
+    await as_owner(service.database.url, _EMPTY, "INSERT INTO outbox_epoch (number) VALUES (0)")
     return service
 
 

@@ -295,6 +295,11 @@ class Fieldwork:
         async with self.database.engine.connect() as connection:
             return list(await connection.execute(text(query), values))
 
+    async def rows_changed(self, statement: str) -> None:
+        """Let time pass, or another hand have written."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(text(statement))
+
     async def facts(self, name: str = "") -> list[dict[str, Any]]:
         """The data of everything published, in order; with a name only of that fact."""
         rows = await self.rows("SELECT attributes, body FROM outbox ORDER BY id")

@@ -159,6 +159,8 @@ async def test_a_revoked_certificate_makes_room_for_another(fieldwork: Fieldwork
     item = certificate()
     await fieldwork.certify(item)
     assert (await revoke(fieldwork, item)).json()["state"] == "revoked"
+    (audited,) = await fieldwork.rows("SELECT reason FROM audit WHERE action = 'fieldwork.revoke_certificate'")
+    assert audited.reason == "dispute_found"
     assert (await revoke(fieldwork, item)).json()["code"] == "fieldwork.already_revoked"
     assert outcomes(await fieldwork.certify(certificate())) == ["created"]
     states = [(fact["certificate_id"], fact["state"]) for fact in await fieldwork.facts()]

@@ -74,7 +74,7 @@ async def test_restricted_work_is_in_the_feed_of_the_cleared_only(fieldwork: Fie
     assert [item["position"] for item in (await feed(fieldwork))["items"]] == [3]
     assert (await feed(fieldwork, clearance="open"))["items"] == []
     told = [item["what"] for item in (await feed(fieldwork, clearance="restricted"))["items"]]
-    assert told == ["recorded", "verified", "recorded", "recorded", "rejected"]
+    assert told == ["recorded", "verified", "recorded", "recorded", "superseded"]
 
 
 async def test_a_county_is_named_in_plain_digits(fieldwork: Fieldwork) -> None:

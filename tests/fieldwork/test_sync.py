@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from services.fieldwork.repository import activities, changes
 from services.fieldwork.repository.changes import Change
-from shared.ids import foreign_id, new_id
+from shared.ids import county_id, new_id
 from shared.security.principal import Principal
 from tests.fieldwork.support import (
     ASSIGNMENT,
@@ -97,13 +97,13 @@ async def test_foreign_ids_badges_and_long_codes_name_the_same_things(fieldwork:
     )
     assert outcomes(answer) == ["created", "created"]
     first, second = await fieldwork.facts()
-    assert first["activity_id"] == str(foreign_id("provincial-app", "A-1"))
+    assert first["activity_id"] == str(county_id(COUNTY, "provincial-app", "A-1"))
     assert first["author"] == second["author"] == str(AUXILIARY)
     assert first["village"] == second["village"] == VILLAGE
 
 
-async def test_a_foreign_name_is_given_to_a_code_in_plain_digits(fieldwork: Fieldwork) -> None:
-    names = {"items": [{"system": "provincial-app", "id": "V7", "village": "41162210020１"}]}
+async def test_a_foreign_name_is_given_to_a_whole_code(fieldwork: Fieldwork) -> None:
+    names = {"items": [{"system": "provincial-app", "id": "V7", "village": "4116221002011"}]}
     assert codes(await fieldwork.post("/v1/foreign-villages", names)) == ["fieldwork.invalid_item"]
 
 
@@ -318,7 +318,8 @@ async def test_what_the_station_rejected_is_not_superseded(fieldwork: Fieldwork)
 
 async def test_nobody_supersedes_anothers_entry(fieldwork: Fieldwork) -> None:
     older = await fieldwork.recorded()
-    await fieldwork.recorded(officer={"id": str(OFFICER)}, supersedes=older["id"])
+    answer = await fieldwork.sync(visit(officer={"id": str(OFFICER)}, supersedes=older["id"]))
+    assert (outcomes(answer), codes(answer)) == (["rejected"], ["fieldwork.corrects_anothers"])
     assert await fieldwork.facts("rejected") == []
 
 

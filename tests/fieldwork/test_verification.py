@@ -281,8 +281,31 @@ async def test_restricted_work_exists_only_for_the_cleared(fieldwork: Fieldwork)
     assert (await fieldwork.get(waiting)).json()["items"] == []
     assert (await fieldwork.get(address, clearance="restricted")).json()["note"] == "重点对象情况"
     assert len((await fieldwork.get(waiting, clearance="restricted")).json()["items"]) == 1
-    (read,) = await fieldwork.rows("SELECT object FROM audit WHERE action = 'fieldwork.read_restricted'")
-    assert read.object == item["id"]
+
+
+async def test_each_request_that_shows_restricted_work_is_audited(fieldwork: Fieldwork) -> None:
+    secret = {"kind": "key_person_visit", "unit": "person", "details": {}, "with_officer": {"id": str(OFFICER)}}
+    one, other = await fieldwork.recorded(**secret), await fieldwork.recorded(**secret)
+    await fieldwork.recorded()
+    shown = {
+        f"/v1/activities/{one['id']}": {one["id"]},
+        f"/v1/stations/{STATION}/waiting": {one["id"], other["id"]},
+        f"/v1/stations/{STATION}/waiting?limit=1": {one["id"]},
+        "/v1/changes": {one["id"], other["id"]},
+    }
+    for address in shown:
+        for clearance in ("restricted", "internal"):
+            await fieldwork.get(address, clearance=clearance)
+    read = await fieldwork.rows("SELECT object FROM audit WHERE action = 'fieldwork.read_restricted' ORDER BY id")
+    assert [set(row.object.split()) for row in read] == list(shown.values())
+
+
+async def test_a_reason_that_was_given_is_in_the_audit(fieldwork: Fieldwork) -> None:
+    first, second, third = [await fieldwork.recorded() for _ in range(3)]
+    wrong = [rejection(first, reason="no_record"), rejection(second, reason="not_seen")]
+    await fieldwork.decide(*wrong, verdict(third))
+    (row,) = await fieldwork.rows("SELECT result, reason FROM audit WHERE action = 'fieldwork.verify'")
+    assert tuple(row) == ("3 created", "no_record, not_seen")
 
 
 async def test_a_note_is_shown_to_who_needs_to_know(fieldwork: Fieldwork) -> None:

@@ -15,6 +15,7 @@ from shared.database.unit import Database
 from shared.security.dev_issuer import ensure_dev_keys
 from shared.security.vault import Vault
 from tests.intel.support import WORLD, Intel, Receiver, serving
+from tests.owner import as_owner
 from tests.settings import without_broker
 
 MakeLoop = Callable[..., Sending]
@@ -38,7 +39,7 @@ async def service(make_database: Callable[[], str], stack_folder: Path) -> Async
 async def blank(service: Intel) -> Intel:
     """The API, to which nobody has told anything yet."""
     names = (table.name for table in metadata.sorted_tables if table.name != "outbox_epoch")
-    await service.rows_changed(f"TRUNCATE {', '.join(names)}")
+    await as_owner(service.database.url, f"TRUNCATE {', '.join(names)}")
     return service
 
 

@@ -161,7 +161,7 @@ class Intel:
 
     async def activity_report(self, activity: ActivityRecordedV1) -> dict[str, Any]:
         """The report that was made of an activity."""
-        return await self.report(str(report_of_activity(activity.activity_id)))
+        return await self.report(str(report_of_activity(activity.village, activity.activity_id)))
 
     async def what_happened(self, **claims: Any) -> list[str]:
         """What the officer reads about his own reports, the newest first."""

@@ -28,14 +28,16 @@ async def test_one_report_that_cannot_be_routed_delays_nobody(intel: Intel, monk
     ids = [(await intel.ordered())["report_id"] for _ in range(4)]
     async with intel.database.engine.begin() as connection:
         await connection.exec_driver_sql("DELETE FROM delivery")
+        await connection.exec_driver_sql(
+            "UPDATE report SET state = 'awaiting_station', next_try_at = now(), order_id = NULL, hop = 0"
+        )
         await connection.exec_driver_sql("DELETE FROM station_order")
-        await connection.exec_driver_sql("UPDATE report SET state = 'awaiting_station', next_try_at = now()")
     moved = Routing._move
 
-    def fails_for_one(self: Routing, row: Any, known: Any) -> Any:
+    def fails_for_one(self: Routing, row: Any, *known: Any) -> Any:
         if str(row["report_id"]) == ids[1]:
             raise RuntimeError
-        return moved(self, row, known)
+        return moved(self, row, *known)
 
     monkeypatch.setattr(Routing, "_move", fails_for_one)
     await _until_quiet(intel, RoutingTicks(Playbooks(None)))

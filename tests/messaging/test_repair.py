@@ -96,8 +96,8 @@ async def test_a_discarded_dead_letter_is_given_up_and_the_rest_goes_on(lane: La
     assert replayed is not None
     assert (replayed.applied, replayed.left, replayed.held) == (2, 0, None)
     assert await sequences(lane) == [1, 2, 4, 5]
-    [audit] = await lane.rows("SELECT action, result FROM audit")
-    assert (audit.action, audit.result) == ("dead_letter.discard", "entered twice")
+    [audit] = await lane.rows("SELECT action, reason FROM audit")
+    assert (audit.action, audit.reason) == ("dead_letter.discard", "entered twice")
 
 
 async def with_a_gap(lane: Lane) -> None:

@@ -11,6 +11,7 @@ from shared.database.migrate import migrate
 from shared.database.unit import Database
 from shared.security.dev_issuer import ensure_dev_keys
 from shared.settings import ServiceSettings
+from tests.owner import as_owner
 from tests.personnel.support import DEMO_DIVISIONS, FILES, Personnel
 from tests.settings import without_broker
 
@@ -35,32 +36,25 @@ async def running(
 @pytest.fixture
 async def empty(running: Personnel) -> Personnel:
     """The API on a migrated database without a row."""
-    async with running.database.engine.begin() as connection:
-        await connection.exec_driver_sql(f"TRUNCATE {TABLES}")
+    await as_owner(running.database.url, f"TRUNCATE {TABLES}")
     return running
 
 
 @pytest.fixture(scope="session")
 async def county(running: Personnel) -> Personnel:
     """西华县's divisions imported once; what the import wrote is set aside."""
-    async with running.database.engine.begin() as connection:
-        await connection.exec_driver_sql(f"TRUNCATE {TABLES}")
+    await as_owner(running.database.url, f"TRUNCATE {TABLES}")
     for kind in FILES:
         answer = await running.import_csv((DEMO_DIVISIONS / f"{kind}.csv").read_bytes(), kind)
         assert answer.status_code == 200, answer.text
-    async with running.database.engine.begin() as connection:
-        await connection.exec_driver_sql("CREATE SCHEMA county")
-        for table in WRITTEN:
-            await connection.exec_driver_sql(f"CREATE TABLE county.{table} AS SELECT * FROM public.{table}")
+    copies = [f"CREATE TABLE county.{table} AS SELECT * FROM public.{table}" for table in WRITTEN]
+    await as_owner(running.database.url, "CREATE SCHEMA county", *copies)
     return running
 
 
 @pytest.fixture
 async def personnel(county: Personnel, empty: Personnel) -> Personnel:
     """The API with 西华县's divisions as imported."""
-    async with empty.database.engine.begin() as connection:
-        for table in WRITTEN:
-            await connection.exec_driver_sql(
-                f"INSERT INTO public.{table} OVERRIDING SYSTEM VALUE SELECT * FROM county.{table}"
-            )
+    into = "INSERT INTO public.{0} OVERRIDING SYSTEM VALUE SELECT * FROM county.{0}"
+    await as_owner(empty.database.url, *(into.format(table) for table in WRITTEN))
     return empty

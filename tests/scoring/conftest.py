@@ -7,6 +7,7 @@ from services.scoring.tables import metadata
 from shared.database.migrate import migrate
 from shared.database.unit import Database
 from shared.security.dev_issuer import DevKeys, ensure_dev_keys
+from tests.owner import as_owner
 from tests.scoring.api import Api, serving
 from tests.scoring.world import DEMO_SCHEMES, World
 
@@ -27,8 +28,7 @@ async def migrated(make_database: Callable[[], str]) -> AsyncIterator[Database]:
 async def database(migrated: Database) -> Database:
     """The same without a row."""
     tables = ", ".join(sorted(metadata.tables.keys() - KEPT))
-    async with migrated.engine.begin() as connection:
-        await connection.exec_driver_sql(f"TRUNCATE {tables}")
+    await as_owner(migrated.url, f"TRUNCATE {tables}")
     return migrated
 
 

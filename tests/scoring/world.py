@@ -18,6 +18,7 @@ from services.scoring.service.recompute import Recompute
 from services.scoring.service.rubrics import Rubrics
 from shared.database.unit import Database
 from shared.messaging.handling import in_one
+from tests.owner import as_owner
 from tests.scoring.facts import OFFICER, Facts, Said
 
 DEMO_SCHEMES = Path(__file__).parents[2] / "deploy" / "demo" / "schemes"
@@ -40,8 +41,7 @@ class World:
 
     async def forget(self) -> None:
         """No ledger and no sheets, as before the first fact; who is where stays known."""
-        async with self.database.unit() as unit:
-            await unit.connection.execute(text("TRUNCATE ledger_entry, group_state, sheet, opened_month, dirty_mark"))
+        await as_owner(self.database.url, "TRUNCATE ledger_entry, group_state, sheet, opened_month, dirty_mark")
 
     async def hear(self, *facts: Said) -> None:
         """Every topic's facts as one batch, in the order given, each batch committed on its own."""

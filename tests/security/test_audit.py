@@ -29,7 +29,7 @@ async def database(make_database: Callable[[], str]) -> AsyncIterator[Database]:
 
 
 async def rows(database: Database) -> list[tuple[object, ...]]:
-    query = text("SELECT at, subject, on_behalf_of, action, object, result, request_id FROM audit ORDER BY id")
+    query = text("SELECT at, subject, on_behalf_of, action, object, result, reason, request_id FROM audit ORDER BY id")
     async with database.engine.connect() as connection:
         return [tuple(row) for row in await connection.execute(query)]
 
@@ -38,17 +38,22 @@ async def test_a_row_tells_who_what_and_in_which_request(database: Database) -> 
     officer, request_id = uuid4(), begin_request(None)
     async with database.unit() as unit:
         await record_audit(unit, BACKEND, "activity.verify", "activity/1", on_behalf_of=officer, result="conflict")
-    assert await rows(database) == [(NOW, "backend", officer, "activity.verify", "activity/1", "conflict", request_id)]
+    assert await rows(database) == [
+        (NOW, "backend", officer, "activity.verify", "activity/1", "conflict", None, request_id)
+    ]
 
 
 async def test_a_batch_is_written_in_order(database: Database) -> None:
     officer = uuid4()
     async with database.unit() as unit:
-        entries = [AuditEntry("sync", "activity/1", officer), AuditEntry("sync", "activity/2", None, "rejected")]
+        entries = [
+            AuditEntry("sync", "activity/1", officer),
+            AuditEntry("sync", "activity/2", None, "rejected", "late"),
+        ]
         await record_audits(unit, BACKEND, entries)
-    assert [row[2:6] for row in await rows(database)] == [
-        (officer, "sync", "activity/1", "done"),
-        (None, "sync", "activity/2", "rejected"),
+    assert [row[2:7] for row in await rows(database)] == [
+        (officer, "sync", "activity/1", "done", None),
+        (None, "sync", "activity/2", "rejected", "late"),
     ]
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.fieldwork.repository.items import hashes_in
+from services.fieldwork.repository.items import called_in, hashes_in
 from services.fieldwork.repository.statements import Insertion
 from services.fieldwork.repository.visibility import CLEARED, visible
 from services.fieldwork.tables import activity, verdict
@@ -23,8 +23,8 @@ ActivityRow = tuple[Any, ...]
 _ACTIVITY = Insertion(activity, [column.name for column in activity.columns if column.name != "verdict_id"])
 _VERDICT = Insertion(verdict, [column.name for column in verdict.columns])
 ACTIVITY_COLUMNS = _ACTIVITY.names
-hashes = hashes_in(activity)
-STATES = {"verify": "verified", "reject": "rejected", "supersede": "superseded"}
+hashes, called = hashes_in(activity), called_in(activity)
+STATES = {"verify": "verified", "reject": "rejected", "supersede": "superseded", "withdraw": "withdrawn"}
 
 _DECIDE = text(
     """
@@ -41,14 +41,26 @@ _SUPERSEDED = text(
     """
     SELECT * FROM activity
     WHERE state IN ('waiting', 'verified') AND id IN (
-        SELECT older.id FROM activity newer JOIN activity older ON older.id = newer.supersedes
+        SELECT older.id FROM activity newer JOIN activity older ON older.id = newer.corrects
         WHERE newer.id = ANY(CAST(:created AS uuid[])) AND newer.id <> older.id AND newer.author = older.author
           AND left(newer.village, 6) = left(older.village, 6)
         UNION
-        SELECT older.id FROM activity older JOIN activity newer ON newer.supersedes = older.id
+        SELECT older.id FROM activity older JOIN activity newer ON newer.corrects = older.id
         WHERE older.id = ANY(CAST(:created AS uuid[])) AND newer.id <> older.id AND newer.author = older.author
           AND left(newer.village, 6) = left(older.village, 6))
     ORDER BY id FOR UPDATE
+    """
+)
+
+_CORRECTED = text(
+    """
+    SELECT asked.id, older.author,
+           coalesce(newer.id, CASE older.state WHEN 'withdrawn' THEN older.verdict_id END) AS corrected_by
+    FROM unnest(CAST(:ids AS uuid[])) AS asked(id)
+    LEFT JOIN activity older ON older.id = asked.id
+    LEFT JOIN LATERAL (SELECT id FROM activity n
+                       WHERE n.corrects = asked.id AND (older.author IS NULL OR n.author = older.author)
+                       ORDER BY n.recorded_at, n.id LIMIT 1) AS newer ON true
     """
 )
 
@@ -88,6 +100,12 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID], who: Principal)
     query = select(activity).where(activity.c.id.in_(sorted(set(ids))), visible(activity, who))
     locked = await connection.execute(query.order_by(activity.c.id).with_for_update())
     return {row.id: row for row in locked}
+
+
+async def corrected(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """Of these activities, here or not, the author and the correction of each that has one."""
+    rows = await connection.execute(_CORRECTED, {"ids": list(ids)})
+    return {row.id: row for row in rows}
 
 
 async def superseded(connection: AsyncConnection, created: Collection[UUID]) -> list[Row[Any]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.fieldwork.repository.items import hashes_in
+from services.fieldwork.repository.items import called_in, hashes_in
 from services.fieldwork.repository.statements import Insertion
 from services.fieldwork.tables import certificate
 from shared.security.jurisdiction import within
@@ -22,7 +22,10 @@ _CERTIFICATE = Insertion(
     certificate,
     [
         "id",
+        "system",
+        "foreign_id",
         "content_hash",
+        "meaning_hash",
         "subject",
         "recorded_at",
         "village",
@@ -34,7 +37,7 @@ _CERTIFICATE = Insertion(
     ],
 )
 
-hashes = hashes_in(certificate)
+hashes, called = hashes_in(certificate), called_in(certificate)
 
 _IN_FORCE = text(
     """

@@ -16,7 +16,16 @@ from services.fieldwork.tables import change
 from shared.security.principal import Principal
 
 What = Literal[
-    "recorded", "verified", "rejected", "certified", "revoked", "to_confirm", "confirmed", "refused", "withdrawn"
+    "recorded",
+    "verified",
+    "rejected",
+    "superseded",
+    "withdrawn",
+    "certified",
+    "revoked",
+    "to_confirm",
+    "confirmed",
+    "refused",
 ]
 ItemType = Literal["activity", "arrival", "departure", "certificate", "roster"]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.identifiers import normal_badge
 from shared.reference.queries import gone, valid_on
 from shared.security.jurisdiction import normal_division
 from shared.security.principal import Principal
@@ -153,9 +154,12 @@ async def officers(
     refs = set(asked)
     if not refs:
         return {}
-    badges = [ref for ref in refs if isinstance(ref, str)]
+    written: dict[str, list[str]] = {}
+    for ref in refs:
+        if isinstance(ref, str):
+            written.setdefault(normal_badge(ref), []).append(ref)
     ids = [ref for ref in refs if isinstance(ref, UUID)]
-    rows = (await connection.execute(_OFFICERS, {"ids": ids, "badges": badges, "today": today})).all()
+    rows = (await connection.execute(_OFFICERS, {"ids": ids, "badges": list(written), "today": today})).all()
     inside, over = await _belonging(connection, {row.officer_id for row in rows}, division)
     found: dict[UUID | str, list[Person]] = {}
     for row in rows:
@@ -163,8 +167,8 @@ async def officers(
         spans = tuple(inside.get(row.officer_id, ()))
         person = Person(row.officer_id, row.kind, row.org, service, row.gone, spans, row.officer_id in over)
         found[row.officer_id] = [person]
-        if row.badge in refs:
-            found.setdefault(row.badge, []).append(person)
+        for badge in written.get(normal_badge(row.badge or ""), ()):
+            found.setdefault(badge, []).append(person)
     return found
 
 

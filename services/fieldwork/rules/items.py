@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 FAST_PHONE = timedelta(minutes=5)
@@ -12,9 +12,6 @@ FAST_PHONE = timedelta(minutes=5)
 LONGEST_SESSION = timedelta(days=31)
 """A departure later than this after its arrival is refused. No rule says so: a technical bound of ours, so that the
 days one departure touches, and the arrivals that can reach into a day, stay few."""
-
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Instants from the first to before the second can be told in every time zone; what lies outside is a slip."""
 
 CODE = "[a-z][a-z_]{0,63}"
 """No digits: whatever is called a code can hold nobody's number, and no letters a name is written with."""

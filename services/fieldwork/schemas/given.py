@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
-from decimal import Decimal
-from operator import methodcaller
-from typing import Annotated, Any, Literal, TypeAlias
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StringConstraints,
-)
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from services.fieldwork.rules.items import CODE, EARLIEST, LATEST
+from services.fieldwork.rules.items import CODE
+from services.fieldwork.rules.names import Named
 from shared.contracts.base import Sha256, Tri
-from shared.ids import foreign_id, read_id
+from shared.identifiers import (
+    BADGE_LENGTH,
+    FOREIGN_LENGTH,
+    RESERVED_SYSTEM,
+    SYSTEM_LENGTH,
+    ForeignName,
+    ForeignSystem,
+    VillageCode,
+    is_reserved,
+    normal_badge,
+    normal_text,
+    normal_village,
+)
+from shared.ids import is_derived, read_id
+from shared.values import EARLIEST, LATEST, Day, Instant, Quantity
 
 
-def _foreign(given: Any) -> UUID | None:
-    """The one UUID of `{system, id}`, the name another system has for a thing."""
+def _foreign(given: Any) -> Named | None:
     if not isinstance(given, dict) or given.keys() != {"system", "id"}:
         return None
     system, name = given["system"], given["id"]
-    if not (isinstance(system, str) and isinstance(name, str) and 0 < len(system) <= 60 and 0 < len(name) <= 200):
+    if not (isinstance(system, str) and isinstance(name, str)):
         return None
-    return foreign_id(system, name)
+    named = Named(normal_text(system), normal_text(name))
+    if is_reserved(named.system):
+        raise PydanticCustomError("reserved_system", RESERVED_SYSTEM)
+    fits = 0 < len(named.system) <= SYSTEM_LENGTH and 0 < len(named.name) <= FOREIGN_LENGTH
+    return named if fits else None
+
+
+def _former(given: Any) -> UUID | None:
+    found = _foreign(given)
+    return found and found.former
 
 
 def _uuid(given: str) -> UUID | None:
@@ -41,10 +54,17 @@ def _uuid(given: str) -> UUID | None:
         return None
 
 
-def _id(given: Any) -> UUID:
+def _ref(given: Any) -> UUID | Named:
     found = _uuid(given) if isinstance(given, str) else _foreign(given)
     if found is None:
         raise PydanticCustomError("item_id", "应为 UUID,或 {{system, id}}")
+    return found
+
+
+def _own(given: Any) -> UUID | Named:
+    found = _ref(given)
+    if isinstance(found, UUID) and is_derived(found):
+        raise PydanticCustomError("own_id", "请自行生成 UUID(v7 或 v4);此类编号只由本平台生成")
     return found
 
 
@@ -52,38 +72,36 @@ def _officer(given: Any) -> UUID | str:
     found: UUID | str | None = None
     if isinstance(given, dict) and len(given) == 1:
         ((form, name),) = given.items()
-        if isinstance(name, str) and form == "badge" and 0 < len(name) <= 40:
+        if isinstance(name, str) and form == "badge" and 0 < len(normal_badge(name)) <= BADGE_LENGTH:
             found = name
         elif isinstance(name, str) and form == "id":
             found = _uuid(name)
     else:
-        found = _foreign(given)
+        found = _former(given)
     if found is None:
         raise PydanticCustomError("officer", "应为 {{id}}、{{badge}} 或 {{system, id}}")
     return found
 
 
 def _village(given: Any) -> UUID | str:
-    # E-56: public security extends the 12-digit statistical code to 15 digits; the first twelve are the village.
-    if isinstance(given, str) and len(given) in (12, 15) and given.isascii() and given.isdecimal():
-        return given[:12]
-    found = _foreign(given)
+    found = normal_village(given) if isinstance(given, str) else _former(given)
     if found is None:
         raise PydanticCustomError("village", "应为 12 位或 15 位区划代码,或 {{system, id}}")
     return found
 
 
-ItemId = Annotated[UUID, PlainValidator(_id, json_schema_input_type=str | dict[str, str])]
-"""The client's UUID, or `{system, id}` of a foreign system, mapped to one deterministic id."""
+ItemId: TypeAlias = Annotated[UUID | Named, PlainValidator(_own, json_schema_input_type=str | dict[str, str])]
+"""The id of what is sent: the client's UUID, or `{system, id}` of a foreign system, which is its county's."""
+
+ItemRef: TypeAlias = Annotated[UUID | Named, PlainValidator(_ref, json_schema_input_type=str | dict[str, str])]
+"""The id of something sent before, by whatever name."""
 
 OfficerRef: TypeAlias = Annotated[UUID | str, PlainValidator(_officer, json_schema_input_type=dict[str, str])]
-"""`{id}`, `{badge}` or `{system, id}`; read as an id, or as a badge (a text)."""
+"""`{id}`, `{badge}` or `{system, id}`; read as an id, or as a badge (a text, as it was written)."""
 
 VillageRef: TypeAlias = Annotated[UUID | str, PlainValidator(_village, json_schema_input_type=str | dict[str, str])]
-"""A 12- or 15-digit code or `{system, id}`; read as the 12-digit code, or as the id of a foreign name."""
+"""A 12- or 15-digit code (E-56) or `{system, id}`; read as the 12-digit code, or as the id of a foreign name."""
 
-Instant = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST), AfterValidator(methodcaller("astimezone", UTC))]
-Quantity = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=3)]
 Code = Annotated[str, StringConstraints(pattern=f"^{CODE}$")]
 
 
@@ -91,6 +109,9 @@ class Item(BaseModel):
     """One item of a batch; a misspelt field is an error, since it would be lost silently."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+    """Fields that came later: without them an item is what it was before."""
 
 
 class Evidence(Item):
@@ -115,40 +136,57 @@ class Activity(Item):
     quantity: Quantity
     unit: Literal["household", "person", "time", "item"]
     target_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    matter_id: ItemId | None = None
+    matter_id: ItemRef | None = None
     group_id: UUID | None = None
     room_id: UUID | None = None
     task_id: UUID | None = None
     details: dict[str, Any] = Field(default_factory=dict)
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=50)] = ()
-    supersedes: ItemId | None = None
+    supersedes: ItemRef | None = None
     note: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
 class Arrival(Item):
     """An officer came to a village: a line of the arrival register (F-021)."""
 
+    LATER = ("supersedes",)
+
     type: Literal["arrival"]
     id: ItemId
     officer: OfficerRef
     village: VillageRef
     at: Instant
+    supersedes: ItemRef | None = None
 
 
 class Departure(Item):
     """The end of the session that an arrival began; one that is never sent invents nothing."""
 
+    LATER = ("supersedes",)
+
     type: Literal["departure"]
     id: ItemId
-    session: ItemId
+    session: ItemRef
     at: Instant
+    supersedes: ItemRef | None = None
+
+
+class Withdrawal(Item):
+    """Whoever entered something takes it back; it stays on record."""
+
+    type: Literal["withdrawal"]
+    id: ItemId
+    of: Literal["activity", "arrival", "departure"]
+    target: ItemRef
+    officer: OfficerRef
+    reason: Code
 
 
 class Verify(Item):
     """The work was done as entered (A-201, A-203 … A-205)."""
 
     verdict: Literal["verify"]
-    activity_id: ItemId
+    activity_id: ItemRef
     verified_by: OfficerRef
     method: Literal["desk", "bulk", "field"]
     quantity: Quantity | None = None
@@ -164,7 +202,7 @@ class Reject(Item):
     """The work does not count (A-208, S-305)."""
 
     verdict: Literal["reject"]
-    activity_id: ItemId
+    activity_id: ItemRef
     verified_by: OfficerRef
     method: Literal["desk", "bulk", "field"] | None = None
     true_situation: bool | None = None
@@ -198,7 +236,7 @@ class RosterDay(Item):
     """
 
     officer: OfficerRef
-    day: Annotated[date, Field(ge=EARLIEST.date(), lt=LATEST.date())]
+    day: Annotated[Day, Field(ge=EARLIEST.date(), lt=LATEST.date())]
     on_duty: bool = True
     entered_by: OfficerRef
     reason: Code | None = None
@@ -216,9 +254,9 @@ class RosterConfirmation(Item):
 class ForeignVillage(Item):
     """What another system calls a village."""
 
-    system: Annotated[str, StringConstraints(min_length=1, max_length=60)]
-    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    village: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}([0-9]{3})?$")]
+    system: ForeignSystem
+    id: ForeignName
+    village: VillageCode
 
 
 class Revocation(Item):

@@ -54,7 +54,7 @@ class VerdictView(BaseModel):
 
     id: UUID
     number: int
-    verdict: Literal["verify", "reject", "supersede"]
+    verdict: Literal["verify", "reject", "supersede", "withdraw"]
     decided_by: UUID
     decided_by_org: UUID | None
     decided_at: datetime
@@ -88,7 +88,7 @@ class ActivityView(BaseModel):
     supersedes: UUID | None
     note: str | None
     classification: str
-    state: Literal["waiting", "verified", "rejected", "superseded"]
+    state: Literal["waiting", "verified", "rejected", "superseded", "withdrawn"]
     verdict_id: UUID | None
     recorded_at: datetime
     outside_assignment: bool
@@ -123,7 +123,16 @@ class ChangeView(BaseModel):
     item_type: Literal["activity", "arrival", "departure", "certificate", "roster"]
     item_id: UUID
     what: Literal[
-        "recorded", "verified", "rejected", "certified", "revoked", "to_confirm", "confirmed", "refused", "withdrawn"
+        "recorded",
+        "verified",
+        "rejected",
+        "superseded",
+        "withdrawn",
+        "certified",
+        "revoked",
+        "to_confirm",
+        "confirmed",
+        "refused",
     ]
     village: str
     verdict_id: UUID | None

@@ -20,11 +20,15 @@ from services.fieldwork.errors import (
 from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.people import Person
+from services.fieldwork.rules.corrections import fault
 from services.fieldwork.rules.items import lacks_officer, time_fault
 from services.fieldwork.schemas.given import Activity
 from services.fieldwork.scheme import ActivityKind
-from services.fieldwork.service.batches import Entry, settle
+from services.fieldwork.service.batches import Entry, meaning_of, settle
+from services.fieldwork.service.corrections import refuse_correction
 from services.fieldwork.service.kinds import Bound, Kinds
+from services.fieldwork.service.matters import Matters
+from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.contracts.envelope import Fact
@@ -46,17 +50,26 @@ class Activities:
         self._known = known
         self._kinds = kinds
         self._vault = vault
+        self._naming = Naming()
+        self._matters = Matters()
         self._fitting: dict[tuple[tuple[str, ...], str, str, str], ActivityKind] = {}
 
     async def record(self, entries: Sequence[Entry[Activity]], bound: Bound) -> list[Change]:
         """Keep and publish the good and new ones."""
+        await self._name(entries)
         opened = in_turns(entry for entry in entries if entry.is_open)
         rows = {entry.index: row async for entry in opened if (row := self._checked(entry, bound))}
+        await self._require_own(entries)
 
         async def insert(chosen: list[Entry[Activity]]) -> set[UUID]:
             return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
 
-        created = await settle(self._unit, repository.hashes, entries, lambda item: item.id, insert)
+        created = await settle(self._unit, repository.hashes, entries, insert)
+        await self._name_corrections(entries)
+        works = ((entry, entry.work) for entry in created)
+        await self._matters.keep(
+            self._unit, ((self._matters.of(e.given.matter_id, work[1]), work[1]) for e, work in works if work)
+        )
         made = []
         async for entry in in_turns(created):
             kept = dict(zip(repository.ACTIVITY_COLUMNS, rows[entry.index], strict=True))
@@ -65,6 +78,37 @@ class Activities:
                 Change(kept["village"], "activity", kept["id"], "recorded", classification=kept["classification"])
             )
         return made
+
+    async def _name(self, entries: Sequence[Entry[Activity]]) -> None:
+        """A name is its county's, also of what is corrected and of the matter (C-49)."""
+        given = [(entry, entry.given, self._known.county(entry.given.village)) for entry in entries if entry.item]
+        refs = [ref for _, item, _ in given for ref in (item.id, item.supersedes)]
+        await self._naming.learn(repository.called, self._unit, self._known.who, refs)
+        await self._matters.learn(self._unit, self._known.who, ((i.matter_id, c) for _, i, c in given if c))
+        for entry, item, county in given:
+            if county:
+                entry.id = self._naming.of(item.id, county)
+
+    async def _require_own(self, entries: Sequence[Entry[Activity]]) -> None:
+        """One supersedes one's own work, once; what has not arrived is waited for."""
+        wanted = [(e, self._superseded(e)) for e in entries if e.is_open and e.given.supersedes]
+        asked = {target for _, target in wanted if target}
+        found = await repository.corrected(self._unit.connection, asked) if asked else {}
+        for entry, target in wanted:
+            if target and entry.actor:
+                author, corrected_by = found[target].author, found[target].corrected_by
+                refuse_correction(entry, fault(entry.key, entry.actor, target, author, corrected_by), corrected_by)
+
+    async def _name_corrections(self, entries: Sequence[Entry[Activity]]) -> None:
+        """What is still open met another correction of the same version, in this batch or at this moment."""
+        left = [(entry, target) for entry in entries if entry.is_open and (target := self._superseded(entry))]
+        found = await repository.corrected(self._unit.connection, {target for _, target in left}) if left else {}
+        for entry, target in left:
+            refuse_correction(entry, "corrected", found[target].corrected_by)
+
+    def _superseded(self, entry: Entry[Activity]) -> UUID | None:
+        ref, county = entry.given.supersedes, self._known.county(entry.given.village)
+        return self._naming.of(ref, county) if ref and county else None
 
     def _checked(self, entry: Entry[Activity], bound: Bound) -> repository.ActivityRow | None:
         """The row of an activity that fulfils every rule; otherwise the entry is told why not."""
@@ -116,14 +160,17 @@ class Activities:
         kind: ActivityKind,
     ) -> repository.ActivityRow:
         item, (done_by, village, day) = entry.given, work
+        matter = self._matters.of(item.matter_id, village)
+        supersedes = self._superseded(entry)
+        present = companion and companion.officer_id
+        resolved = {"officer": author.officer_id, "done_by": done_by, "with_officer": present, "village": village}
+        resolved |= {"matter_id": matter, "supersedes": supersedes}
+        entry.meaning_hash = meaning_of(entry, self._vault, **resolved)
         return (
-            item.id,
-            entry.content_hash,
-            self._known.who.subject,
-            self._unit.now,
+            *entry.sent(self._known.who.subject, self._unit.now),
             author.officer_id,
             done_by,
-            companion and companion.officer_id,
+            present,
             village,
             day,
             item.kind,
@@ -132,13 +179,14 @@ class Activities:
             item.quantity,
             item.unit,
             item.target_key and self._vault.blind_index(item.target_key, "target_key").hex(),
-            item.matter_id,
+            matter,
             item.group_id,
             item.room_id,
             item.task_id,
             item.details,
             [piece.__dict__ for piece in item.evidence],
-            item.supersedes,
+            supersedes,
+            supersedes,
             self._vault.seal(item.note) if item.note else None,
             kind.classification,
             "waiting",
@@ -168,7 +216,7 @@ class Activities:
         await repository.save_verdicts(self._unit.connection, verdicts)
         self._unit.outbox.add(*(_superseded(row, self._unit, self._known.person(row.author).org) for row in replaced))
         return [
-            Change(row.village, "activity", row.id, "rejected", verdict["id"], row.classification)
+            Change(row.village, "activity", row.id, "superseded", verdict["id"], row.classification)
             for row, verdict in zip(replaced, verdicts, strict=True)
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
@@ -13,7 +14,9 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.fieldwork.errors import ContentConflict, InvalidItem, NotKnownYet
-from services.fieldwork.repository.items import Hashes
+from services.fieldwork.repository.items import Hashes, Kept
+from services.fieldwork.rules.names import Named
+from services.fieldwork.schemas.given import Item
 from shared.database.unit import Unit
 from shared.reference.queries import Work
 from shared.security.audit import AuditEntry, record_audits
@@ -34,7 +37,10 @@ class Entry(Generic[I]):
 
     index: int
     item: I | None = None
+    id: UUID | None = None
+    """Whose place among all items is known: given, or derived from the client's name for it and its county."""
     content_hash: bytes = b""
+    meaning_hash: bytes | None = None
     actor: UUID | None = None
     work: Work | None = None
     outcome: Outcome | None = None
@@ -48,6 +54,19 @@ class Entry(Generic[I]):
         return self.item
 
     @property
+    def key(self) -> UUID:
+        """The id of an entry that is open."""
+        if self.id is None:
+            raise LookupError("nobody knows yet what it is called here")
+        return self.id
+
+    def sent(self, subject: str, now: datetime) -> tuple[Any, ...]:
+        """The first columns of every item: its id, what another system calls it, its hashes, who sent it and when."""
+        named = getattr(self.given, "id", None)
+        called = tuple(named) if isinstance(named, Named) else (None, None)
+        return (self.key, *called, self.content_hash, self.meaning_hash, subject, now)
+
+    @property
     def is_open(self) -> bool:
         """Nothing is decided about it so far."""
         return self.outcome is None
@@ -56,7 +75,7 @@ class Entry(Generic[I]):
     def may_be_kept(self) -> bool:
         """Well formed, not created now, and sent by somebody who may know."""
         refused = self.problem is not None and self.problem.status in (403, 404)
-        return self.item is not None and self.outcome != "created" and not refused
+        return self.id is not None and self.outcome != "created" and not refused
 
     def fail(self, problem: Problem) -> None:
         """What is not known here yet may be sent again, what conflicts or breaks a rule may not."""
@@ -67,9 +86,10 @@ class Entry(Generic[I]):
         """Something else stands where this item would go; nothing was changed."""
         self.outcome, self.problem = "conflict", problem
 
-    def meets(self, kept_hash: bytes) -> None:
-        """The id is in use: for the same content, or for another."""
-        if kept_hash == self.content_hash:
+    def meets(self, kept: Kept) -> None:
+        """The id is in use: for what says or means the same, or for something else."""
+        means_the_same = self.meaning_hash is not None and self.meaning_hash == kept.meaning
+        if means_the_same or kept.content == self.content_hash:
             self.outcome, self.problem = "duplicate", None
         else:
             self.conflict(ContentConflict())
@@ -99,8 +119,10 @@ class Reader(Generic[I]):
             return entry
         try:
             item = adapter.validate_python(raw)
-            entry.content_hash = self._vault.blind_index(_canonical(item), "content")
+            entry.content_hash = self._vault.blind_index(_canonical(_said(item)), "content")
             entry.item = item
+            given = getattr(item, "id", None)
+            entry.id = given if isinstance(given, UUID) else None
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False)
             entry.fail(InvalidItem(f"共 {len(faults)} 处需要修改,见 errors", errors=fault_list(faults)))
@@ -110,14 +132,29 @@ class Reader(Generic[I]):
         return entry
 
 
-def _canonical(item: BaseModel) -> str:
+def meaning_of(entry: Entry[Any], vault: Vault, **resolved: Any) -> bytes:
+    """A keyed hash of what an item means: by whom and where, whatever it calls them."""
+    return vault.blind_index(_canonical(entry.given.__dict__ | {"id": entry.id} | resolved), "meaning")
+
+
+def _said(item: Any) -> dict[str, Any]:
+    later = item.LATER if isinstance(item, Item) else ()
+    absent = [name for name in later if getattr(item, name) is None]
+    return {name: value for name, value in item.__dict__.items() if name not in absent} if absent else item.__dict__
+
+
+def _canonical(said: dict[str, Any]) -> str:
     """Equal content as equal text: defaults filled in, instants in UTC, numbers without trailing zeros, keys sorted."""
-    return orjson.dumps(item.__dict__, default=_plain, option=orjson.OPT_SORT_KEYS).decode()
+    return orjson.dumps(said, default=_plain, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
+    if isinstance(value, UUID):
+        return str(value)  # the driver's own class
+    if isinstance(value, Named):
+        return value.former  # as it was read when names had no county
     if isinstance(value, BaseModel):
         return value.__dict__
     raise TypeError(type(value).__name__)
@@ -127,7 +164,6 @@ async def settle(
     unit: Unit,
     hashes: Hashes,
     entries: Sequence[Entry[I]],
-    id_of: Callable[[I], UUID],
     insert: Callable[[list[Entry[I]]], Awaitable[set[UUID]]],
 ) -> list[Entry[I]]:
     """Insert the open entries, the first of each id, and compare the others with what is kept; returns the created.
@@ -137,16 +173,16 @@ async def settle(
     first: dict[UUID, Entry[I]] = {}
     for entry in entries:
         if entry.is_open:
-            first.setdefault(id_of(entry.given), entry)
+            first.setdefault(entry.key, entry)
     inserted = await insert(list(first.values())) if first else set()
     created = [entry for id, entry in first.items() if id in inserted]
     for entry in created:
         entry.outcome = "created"
     others = [entry for entry in entries if entry.may_be_kept]
-    kept = await hashes(unit.connection, {id_of(entry.given) for entry in others})
+    kept = await hashes(unit.connection, {entry.key for entry in others})
     for entry in others:
-        if id_of(entry.given) in kept:
-            entry.meets(kept[id_of(entry.given)])
+        if entry.key in kept:
+            entry.meets(kept[entry.key])
     return created
 
 
@@ -158,13 +194,15 @@ def outcome_dict(entry: Entry[Any], **more: Any) -> dict[str, Any]:
 
 async def audit_batch(unit: Unit, who: Principal, action: str, entries: Sequence[Entry[Any]]) -> None:
     """One row per officer in whose name something was sent; what named nobody is counted as the client's own."""
-    counts: dict[UUID | None, Counter[str]] = {}
+    sent: dict[UUID | None, list[Entry[Any]]] = {}
     for entry in entries:
-        counts.setdefault(entry.actor, Counter())[entry.outcome or "rejected"] += 1
-    rows = [
-        AuditEntry(
-            action, f"{counted.total()} items", officer, ", ".join(f"{n} {o}" for o, n in sorted(counted.items()))
-        )
-        for officer, counted in counts.items()
-    ]
-    await record_audits(unit, who, rows)
+        sent.setdefault(entry.actor, []).append(entry)
+    await record_audits(unit, who, [_audited(action, officer, own) for officer, own in sent.items()])
+
+
+def _audited(action: str, officer: UUID | None, entries: Sequence[Entry[Any]]) -> AuditEntry:
+    """How many became what, and every reason that was given, once."""
+    counted = Counter(entry.outcome or "rejected" for entry in entries)
+    result = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counted.items()))
+    reasons = sorted({reason for entry in entries if (reason := getattr(entry.item, "reason", None))})
+    return AuditEntry(action, f"{len(entries)} items", officer, result, ", ".join(reasons) or None)

@@ -26,8 +26,9 @@ from services.fieldwork.repository.people import Person
 from services.fieldwork.rules.certificates import last_day
 from services.fieldwork.schemas.given import Certificate, Revocation
 from services.fieldwork.service.acts import Deciders
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict, settle
+from services.fieldwork.service.batches import Entry, Reader, audit_batch, meaning_of, outcome_dict, settle
 from services.fieldwork.service.kinds import Kinds
+from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.contracts.base import Period
@@ -80,14 +81,14 @@ class Certification:
             rows = [self._row(entry, wanted[entry.index]) for entry in chosen]
             return await repository.insert(self._unit.connection, rows)
 
-        created = await settle(self._unit, repository.hashes, entries, lambda item: item.id, insert)
+        created = await settle(self._unit, repository.hashes, entries, insert)
         await self._name_those_in_force(entries, wanted)
-        made = [self._fact(wanted[entry.index]) for entry in created]
+        made = [self._fact(entry.key, wanted[entry.index]) for entry in created]
         self._unit.outbox.add(*made)
         await audit_batch(self._unit, self._who, "fieldwork.certify", entries)
         told = [Change(fact.data.village, "certificate", fact.data.certificate_id, "certified") for fact in made]
         await changes.append(self._unit.connection, told, self._unit.now)
-        return [outcome_dict(entry, **({"id": entry.item.id} if entry.item else {})) for entry in entries]
+        return [outcome_dict(entry, **({"id": entry.id} if entry.item else {})) for entry in entries]
 
     async def _wanted(self, entries: Sequence[Entry[Certificate]]) -> dict[int, Wanted]:
         """Who certifies what; the other entries are told what is wrong with what they name."""
@@ -95,6 +96,11 @@ class Certification:
         known = await References.of(
             self._unit, self._who, [item.certified_by for item in read], [item.village for item in read]
         )
+        naming = Naming()
+        await naming.learn(repository.called, self._unit, self._who, [item.id for item in read])
+        for entry in entries:
+            if entry.item and (county := known.county(entry.item.village)):
+                entry.id = naming.of(entry.item.id, county)
         return {entry.index: found for entry in entries if entry.is_open and (found := _named(entry, known))}
 
     async def _permitted(self, entries: Sequence[Entry[Certificate]], wanted: dict[int, Wanted]) -> dict[int, Wanted]:
@@ -122,8 +128,8 @@ class Certification:
             raise InTheFuture("该月尚未过完,请在当月最后一天或之后出具")
 
     def _row(self, entry: Entry[Certificate], one: Wanted) -> tuple[Any, ...]:
-        sent = (one.item.id, entry.content_hash, self._who.subject, self._unit.now)
-        return (*sent, *one.matter, one.by.officer_id, one.by.org, "in_force")
+        entry.meaning_hash = meaning_of(entry, self._vault, certified_by=one.by.officer_id, village=one.village)
+        return (*entry.sent(self._who.subject, self._unit.now), *one.matter, one.by.officer_id, one.by.org, "in_force")
 
     async def _name_those_in_force(self, entries: Sequence[Entry[Certificate]], wanted: dict[int, Wanted]) -> None:
         """What is still open met another certificate for the same matter."""
@@ -134,9 +140,9 @@ class Certification:
             named = {"certificate_id": str(found.id)} if found else {}
             entries[index].conflict(AlreadyCertified("如有误请先撤销现有证明", **named))
 
-    def _fact(self, one: Wanted) -> Fact[NothingCertifiedV1]:
+    def _fact(self, id: UUID, one: Wanted) -> Fact[NothingCertifiedV1]:
         data = NothingCertifiedV1(
-            certificate_id=one.item.id,
+            certificate_id=id,
             village=one.village,
             of=one.item.of,
             month=_period(one.item.first_day),
@@ -170,7 +176,9 @@ class Certification:
         )
         self._unit.outbox.add(self._envelope(data, revoker))
         await record_audit(
-            self._unit, self._who, "fieldwork.revoke_certificate", str(id), on_behalf_of=revoker.officer_id
+            *(self._unit, self._who, "fieldwork.revoke_certificate", str(id)),
+            on_behalf_of=revoker.officer_id,
+            reason=revocation.reason,
         )
         change = Change(row.village, "certificate", id, "revoked")
         await changes.append(self._unit.connection, [change], self._unit.now)

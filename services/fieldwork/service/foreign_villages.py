@@ -36,7 +36,7 @@ class ForeignVillages:
     async def keep(self, raw_items: Sequence[Any]) -> list[dict[str, Any]]:
         """Keep names of known villages inside one's jurisdiction; in a county the later word for a name counts."""
         entries = await Reader(self._vault, _TYPES, lambda _: "foreign_village").read(raw_items)
-        known = await References.of(self._unit, self._who, (), [e.given.village[:12] for e in entries if e.item])
+        known = await References.of(self._unit, self._who, (), [e.given.village for e in entries if e.item])
         today = shanghai_day(self._unit.now)
         names = {(county_of(village), _ref(entry.given)): village for entry, village in _named(entries, known, today)}
         given = [(ref, village) for (_, ref), village in names.items()]
@@ -56,7 +56,7 @@ def _named(
     for entry in entries:
         if entry.is_open:
             try:
-                yield entry, known.village(entry.given.village[:12], today)
+                yield entry, known.village(entry.given.village, today)
             except Problem as problem:
                 entry.fail(problem)
 

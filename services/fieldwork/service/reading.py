@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from services.fieldwork.rules.places import COUNTY_DIGITS, county_of
 from services.fieldwork.schemas.told import ActivityView, Changes, ChangeView, VerdictView, WaitingActivity
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
-from shared.security.audit import record_audit
+from shared.security.audit import record_restricted_read
 from shared.security.principal import Principal
 from shared.security.vault import Vault
 from shared.web.pages import Page, decode_cursor, encode_cursor
@@ -36,6 +37,7 @@ class Reading:
         today = shanghai_day(self._unit.now)
         rows = await activities.waiting(self._unit.connection, station, self._who, today, position, limit + 1)
         shown = [WaitingActivity.model_validate(dict(row._mapping)) for row in rows[:limit]]
+        await self._leave_trace((item.id, item.classification) for item in shown)
         more = len(rows) > limit
         return Page(items=shown, next=encode_cursor((shown[-1].since, shown[-1].id)) if more else None)
 
@@ -45,12 +47,16 @@ class Reading:
         if row is None:
             raise ActivityNotFound
         history = (await activities.history(self._unit.connection, [id])).get(id, [])
-        if row.classification == "restricted":
-            await record_audit(self._unit, self._who, "fieldwork.read_restricted", str(id))
+        await self._leave_trace([(row.id, row.classification)])
         said = dict(row._mapping)
         said["note"] = vault.open(row.note) if row.note and self._may_read_note(row) else None
         verdicts = [VerdictView.model_validate(dict(verdict._mapping)) for verdict in history]
         return ActivityView.model_validate(said | {"history": verdicts})
+
+    async def _leave_trace(self, shown: Iterable[tuple[UUID, str]]) -> None:
+        """Reading restricted content is audited."""
+        restricted = [id for id, classification in shown if classification == "restricted"]
+        await record_restricted_read(self._unit, self._who, "fieldwork", restricted)
 
     def _may_read_note(self, row: Any) -> bool:
         """Need to know: who has to decide about the work, and who did it."""
@@ -64,5 +70,6 @@ class Reading:
         if not (self._who.covers(county) or self._who.division.startswith(county)):
             raise OutsideJurisdiction
         rows = await changes.read(self._unit.connection, county, self._who, after, limit)
+        await self._leave_trace((row["item_id"], row["classification"]) for row in rows)
         shown = [ChangeView.model_validate(row) for row in rows]
         return Changes(items=shown, next=shown[-1].position if shown else after)

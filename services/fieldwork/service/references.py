@@ -18,6 +18,7 @@ from services.fieldwork.errors import (
 )
 from services.fieldwork.repository import people
 from services.fieldwork.repository.people import Person, Village
+from services.fieldwork.rules.places import county_of
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.security.principal import Principal
@@ -99,6 +100,13 @@ class References:
         if meant[0].valid.is_over(day):
             raise VillageEnded
         return meant[0].code
+
+    def county(self, ref: Ref) -> str | None:
+        """The county that a village lies in, whether it still exists or not."""
+        if isinstance(ref, str):
+            return county_of(ref)
+        meant = {county_of(village.code) for village in self.villages.get(ref, ())}
+        return meant.pop() if len(meant) == 1 else None
 
     def _none(self, ref: Ref) -> Exception:
         return OutsideJurisdiction() if self.villages.get(ref) else VillageUnknownYet()

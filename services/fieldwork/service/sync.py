@@ -9,24 +9,26 @@ from pydantic import TypeAdapter
 
 from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
-from services.fieldwork.schemas.given import Activity, Arrival, Departure
+from services.fieldwork.schemas.given import Activity, Arrival, Departure, Withdrawal
 from services.fieldwork.service.activities import Activities
 from services.fieldwork.service.batches import FINE, Entry, I, Reader, audit_batch, outcome_dict
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.references import Ref, References
 from services.fieldwork.service.register import Register
+from services.fieldwork.service.withdrawals import Withdrawals
 from shared.database.unit import Unit
 from shared.reference.bindings import known_bindings
 from shared.reference.queries import Work, own_work
 from shared.security.principal import Principal
 from shared.security.vault import Vault
 
-SyncItem = Activity | Arrival | Departure
+SyncItem = Activity | Arrival | Departure | Withdrawal
 
 _TYPES: dict[str, TypeAdapter[SyncItem]] = {
     "activity": TypeAdapter(Activity),
     "arrival": TypeAdapter(Arrival),
     "departure": TypeAdapter(Departure),
+    "withdrawal": TypeAdapter(Withdrawal),
 }
 
 
@@ -44,26 +46,29 @@ class Sync:
         entries = await Reader(self._vault, _TYPES, lambda raw: raw.get("type")).read(raw_items)
         known = await self._references(entries)
         activities = Activities(self._unit, known, self._kinds, self._vault)
-        register = Register(self._unit, known)
+        register = Register(self._unit, known, self._vault)
         made = await activities.record(_of(entries, Activity), await self._bound(entries))
         made += await register.arrive(_of(entries, Arrival))
         made += await register.leave(_of(entries, Departure))
-        await register.mark()
+        made += await Withdrawals(self._unit, known, self._vault, register.touch).take(_of(entries, Withdrawal))
         await audit_batch(self._unit, self._who, "fieldwork.sync", entries)
         told = await self._told(entries)
-        await self._append(made, activities)
+        await self._append(made, activities, register)
         return told
 
-    async def _append(self, made: list[Change], activities: Activities) -> None:
+    async def _append(self, made: list[Change], activities: Activities, register: Register) -> None:
         """Last, for the feeds' counters are held from here to COMMIT, and whoever decides about work waits for them.
 
         What is superseded is locked before the counters, in the order that verdicts take them too. Of two writers that
         bring the older and the newer entry neither has seen the other's by then: the second to get the counter does.
         """
-        created = [change.item_id for change in made if change.item_type == "activity"]
-        replaced = await activities.supersede(created)
+        created = [change.item_id for change in made if (change.item_type, change.what) == ("activity", "recorded")]
+        arrived = [change.item_id for change in made if (change.item_type, change.what) == ("arrival", "recorded")]
+        replaced = [*await activities.supersede(created), *await register.supersede(arrived)]
+        await register.mark()
         await changes.append(self._unit.connection, [*made, *replaced], self._unit.now)
-        late = await activities.supersede(created)
+        late = [*await activities.supersede(created), *await register.supersede(arrived)]
+        await register.mark()
         await changes.append(self._unit.connection, late, self._unit.now)
 
     async def _references(self, entries: Sequence[Entry[SyncItem]]) -> References:
@@ -77,6 +82,8 @@ class Sync:
                 case Arrival() as item:
                     officers.append(item.officer)
                     villages.append(item.village)
+                case Withdrawal() as item:
+                    officers.append(item.officer)
         return await References.of(self._unit, self._who, officers, villages)
 
     async def _bound(self, entries: Sequence[Entry[SyncItem]]) -> Bound:
@@ -94,7 +101,7 @@ def _of(entries: Sequence[Entry[SyncItem]], kind: type[I]) -> list[Entry[I]]:
 
 
 def _told(entry: Entry[SyncItem], own: set[Work]) -> dict[str, Any]:
-    named: dict[str, Any] = {"id": entry.item.id, "type": entry.item.type} if entry.item else {}
+    named: dict[str, Any] = {"id": entry.id, "type": entry.item.type} if entry.item else {}
     if entry.work and entry.outcome in FINE:
         named["outside_assignment"] = entry.work not in own
     return outcome_dict(entry, **named)

@@ -30,8 +30,9 @@ from services.fieldwork.rules import verdicts as rules
 from services.fieldwork.rules.verdicts import Standing
 from services.fieldwork.schemas.given import Reject, Verify
 from services.fieldwork.service.acts import Deciders
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.batches import Entry, Reader, audit_batch, meaning_of, outcome_dict
 from services.fieldwork.service.kinds import Kinds
+from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.contracts.envelope import Fact
@@ -52,7 +53,12 @@ class Given:
     """A verdict before or in this batch: its place, its content, what it says."""
 
     content_hash: bytes | None
+    meaning_hash: bytes | None
     standing: Standing
+
+    def is_said_by(self, entry: Entry[Verdict]) -> bool:
+        """Whether the entry says or means this verdict."""
+        return entry.content_hash == self.content_hash or entry.meaning_hash == self.meaning_hash is not None
 
 
 class Verification:
@@ -73,20 +79,35 @@ class Verification:
         entries = await Reader(self._vault, _TYPES, lambda raw: raw.get("verdict")).read(raw_verdicts)
         known = await References.of(self._unit, self._who, [e.given.verified_by for e in entries if e.item])
         verifiers = {entry.index: who for entry in entries if entry.is_open and (who := _verifier(entry, known))}
-        asked = [entry.given.activity_id for entry in entries if entry.is_open]
+        await self._name(entries, verifiers)
         # Locked first, read after: of two verdicts at once the second sees the first.
+        asked = [entry.id for entry in entries if entry.is_open and entry.id]
         activities = await repository.lock(self._unit.connection, asked, self._who)
         self._given = _given(await repository.history(self._unit.connection, activities))
         await known.add(self._unit, {activity.done_by for activity in activities.values()})
         deciders = await Deciders.of("verify", self._unit, self._kinds, self._asked(entries, verifiers, activities))
         for entry in entries:
             if entry.is_open:
-                activity = activities.get(entry.given.activity_id)
+                activity = activities.get(entry.id) if entry.id else None
                 self._judge(entry, activity, verifiers[entry.index], known, deciders)
         await self._save(activities)
         await audit_batch(self._unit, self._who, "fieldwork.verify", entries)
         await changes.append(self._unit.connection, self._changes(activities), self._unit.now)
         return [self._told(entry) for entry in entries]
+
+    async def _name(self, entries: Sequence[Entry[Verdict]], verifiers: Mapping[int, Person]) -> None:
+        """Which activity each is about, and what each means."""
+        naming = Naming()
+        refs = [entry.given.activity_id for entry in entries if entry.item]
+        await naming.learn(repository.called, self._unit, self._who, refs)
+        for entry in entries:
+            if entry.is_open:
+                try:
+                    entry.id = naming.known(entry.given.activity_id)
+                except Problem as problem:
+                    entry.fail(problem)
+                verifier = verifiers[entry.index].officer_id
+                entry.meaning_hash = meaning_of(entry, self._vault, verified_by=verifier, activity_id=entry.id)
 
     def _asked(
         self,
@@ -97,9 +118,9 @@ class Verification:
         """Who wants to decide today, and who decided when; somebody of this batch may be replaced by another of it."""
         places = {activity.id: activity.village for activity in activities.values()}
         wanted = {
-            (verifiers[entry.index].officer_id, places[entry.given.activity_id], self._today)
+            (verifiers[entry.index].officer_id, places[entry.id], self._today)
             for entry in entries
-            if entry.is_open and entry.given.activity_id in places
+            if entry.is_open and entry.id in places
         }
         decided = {_decided(given[-1].standing, places[id]) for id, given in self._given.items() if given}
         return wanted | decided
@@ -116,11 +137,11 @@ class Verification:
             entry.fail(ActivityNotFound())
             return
         given = self._given.setdefault(activity.id, [])
-        same = next((g for g in given if g.content_hash == entry.content_hash), None)
+        same = next((g for g in given if g.is_said_by(entry)), None)
         if same:
             entry.outcome, self._verdict_ids[entry.index] = "duplicate", same.standing.id
             return
-        if activity.state == "superseded":
+        if activity.state in ("superseded", "withdrawn"):
             entry.conflict(Superseded("请核实新的登记"))
             return
         standing = given[-1].standing if given else None
@@ -161,8 +182,8 @@ class Verification:
         item, number = entry.given, standing.number + 1 if standing else 1
         now = Standing(new_id(), number, item.verdict, verifier.officer_id, self._unit.now)
         entry.outcome, self._verdict_ids[entry.index] = "created", now.id
-        self._given[activity.id].append(Given(entry.content_hash, now))
-        said = item.model_dump(exclude={"verified_by"})
+        self._given[activity.id].append(Given(entry.content_hash, entry.meaning_hash, now))
+        said = item.model_dump(exclude={"verified_by"}) | {"activity_id": activity.id}
         if isinstance(item, Verify) and item.quantity is None:
             said["quantity"] = activity.quantity
         self._rows.append(
@@ -171,6 +192,7 @@ class Verification:
                 "id": now.id,
                 "number": number,
                 "content_hash": entry.content_hash,
+                "meaning_hash": entry.meaning_hash,
                 "subject": self._who.subject,
                 "decided_by": verifier.officer_id,
                 "decided_by_org": verifier.org,
@@ -214,7 +236,7 @@ class Verification:
         ]
 
     def _told(self, entry: Entry[Verdict]) -> dict[str, Any]:
-        named: dict[str, Any] = {"activity_id": entry.item.activity_id} if entry.item else {}
+        named: dict[str, Any] = {"activity_id": entry.id} if entry.item else {}
         if entry.index in self._verdict_ids:
             named["verdict_id"] = str(self._verdict_ids[entry.index])
         return outcome_dict(entry, **named)
@@ -237,7 +259,11 @@ def _decided(standing: Standing, village: str) -> Asked:
 def _given(history: Mapping[UUID, Sequence[Row[Any]]]) -> dict[UUID, list[Given]]:
     return {
         activity_id: [
-            Given(row.content_hash, Standing(row.id, row.number, row.verdict, row.decided_by, row.decided_at))
+            Given(
+                row.content_hash,
+                row.meaning_hash,
+                Standing(row.id, row.number, row.verdict, row.decided_by, row.decided_at),
+            )
             for row in rows
         ]
         for activity_id, rows in history.items()

@@ -65,13 +65,12 @@ _COUNTS = text(
     WHERE d.state <> 'delivered' AND d.event <> '{TEST}'
     """  # noqa: S608
 )
-# A station that has said anything of an order has moved its report on.
 _UNACKNOWLEDGED = text(
     """
     SELECT count(*) AS unacknowledged,
            coalesce(extract(epoch FROM CAST(:now AS timestamptz) - min(d.delivered_at)), 0) AS oldest_unacknowledged
-    FROM delivery d JOIN report r USING (report_id)
-    WHERE d.delivery_id = d.order_id AND d.state = 'delivered' AND r.state = 'ordered'
+    FROM station_order o JOIN delivery d ON d.delivery_id = o.order_id
+    WHERE d.state = 'delivered' AND o.state = 'ordered' AND o.followed_by IS NULL
     """
 )
 
@@ -83,8 +82,8 @@ class Deliveries:
     connection: AsyncConnection
 
     async def add(self, rows: Sequence[Row], now: datetime) -> None:
-        """Due at once; each names `delivery_id`, `station`, `event`, `order_id` and `report_id`."""
-        new = {"created_at": now, "state": "pending", "attempts": 0, "next_at": now}
+        """Due at once; each names `delivery_id`, `station`, `event`, `order_id`, `report_id`, an update its `news`."""
+        new = {"news": [], "created_at": now, "state": "pending", "attempts": 0, "next_at": now}
         if rows:
             await self.connection.execute(delivery.insert(), [new | dict(row) for row in rows])
 
@@ -122,6 +121,12 @@ class Deliveries:
         known = (delivery.c.delivery_id == order_id) & (delivery.c.state != "delivered")
         values = {"state": "delivered", "delivered_at": now, "lease_token": None, "lease_until": None}
         await self.connection.execute(update(delivery).where(known).values(values))
+
+    async def give_up(self, delivery_id: UUID, code: str) -> bool:
+        """Send it no more; False if the station has it."""
+        known = (delivery.c.delivery_id == delivery_id) & (delivery.c.state != "delivered")
+        values = {"state": "dead", "code": code, "lease_token": None, "lease_until": None}
+        return bool((await self.connection.execute(update(delivery).where(known).values(values))).rowcount)
 
     async def send_all_again(self, org_id: UUID, now: datetime) -> None:
         """The rule `sent_again`, for everything undelivered of a station: its endpoint was set anew.

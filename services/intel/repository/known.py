@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -12,21 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intel.repository.rows import Row, one_row
 from services.intel.tables import metadata
-from shared.reference.queries import valid_on
 
-
-def scheme_at(village: str, day: str) -> str:
-    """SQL: the scheme bound to the narrowest jurisdiction around a village on a day."""
-    return f"""(SELECT b.scheme FROM known_binding b
-        WHERE starts_with({village}, b.jurisdiction) AND {valid_on("b", day)}
-        ORDER BY length(b.jurisdiction) DESC, b.valid_from DESC, b.binding_id LIMIT 1)"""  # noqa: S608
-
-
-_SCHEME = text(f"SELECT {scheme_at('CAST(:village AS text)', 'CAST(:day AS date)')}")
-_OFFICER = text(
+_OFFICERS = text(
     """
-    SELECT officer_id FROM known_officer
-    WHERE officer_id = CAST(:id AS uuid) OR badge = CAST(:badge AS text) ORDER BY status = 'left', officer_id LIMIT 1
+    SELECT officer_id, status = 'left' AS gone FROM known_officer
+    WHERE officer_id = CAST(:id AS uuid) OR badge = CAST(:badge AS text) ORDER BY officer_id
     """
 )
 _SERVED = text(
@@ -48,15 +37,11 @@ class Known:
         division = metadata.tables["known_division"]
         return await one_row(self.connection, division.select().where(division.c.code == code)) is not None
 
-    async def officer(self, id: UUID | None, badge: str | None) -> UUID | None:
-        """The officer with this id or badge number."""
-        found: UUID | None = await self.connection.scalar(_OFFICER, {"id": id, "badge": badge})
-        return found
-
-    async def scheme(self, village: str, day: date) -> str | None:
-        """The scheme that applies to a village on a day."""
-        found: str | None = await self.connection.scalar(_SCHEME, {"village": village, "day": day})
-        return found
+    async def officers(self, id: UUID | None, badge: str | None) -> list[UUID]:
+        """Whom an id or badge means: several in service with one badge are all named."""
+        rows = (await self.connection.execute(_OFFICERS, {"id": id, "badge": badge})).all()
+        serving = [row.officer_id for row in rows if not row.gone]
+        return serving or [row.officer_id for row in rows[:1]]
 
     async def organisation(self, org_id: UUID) -> Row | None:
         """One organisation as last published."""
@@ -67,12 +52,12 @@ class Known:
         """All divisions an organisation is responsible for, of itself or through its areas."""
         return list(await self.connection.scalars(_SERVED, {"org": org_id}))
 
-    async def unit_of(self, officer_id: UUID) -> UUID | None:
-        """The organisation an officer works for: his station, else his employer."""
+    async def units_of(self, officers: Collection[UUID]) -> dict[UUID, UUID]:
+        """The organisation each officer works for: his station, else his employer."""
         table = metadata.tables["known_officer"]
-        unit = func.coalesce(table.c.station, table.c.employer)
-        found: UUID | None = await self.connection.scalar(select(unit).where(table.c.officer_id == officer_id))
-        return found
+        unit = func.coalesce(table.c.station, table.c.employer).label("unit")
+        rows = await self.connection.execute(select(table.c.officer_id, unit).where(table.c.officer_id.in_(officers)))
+        return {row.officer_id: row.unit for row in rows}
 
     async def organisation_names(self, ids: Collection[UUID]) -> dict[UUID, str]:
         """Names for a timeline."""

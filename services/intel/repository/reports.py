@@ -8,14 +8,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, text, true, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from services.intel.repository.known import scheme_at
 from services.intel.repository.rows import Row, all_rows, one_row
-from services.intel.tables import WAITING, closing, delivery, report, station_order, timeline
+from services.intel.tables import WAITING, closing, delivery, report, timeline
 from shared.reference.queries import station_at
 from shared.security.jurisdiction import within
 from shared.security.principal import Principal
@@ -23,17 +34,20 @@ from shared.security.principal import Principal
 _CLEARED = {"open": ("open",), "internal": ("open", "internal"), "restricted": ("open", "internal", "restricted")}
 _DAY = "CAST(r.reported_at AT TIME ZONE 'Asia/Shanghai' AS date)"
 
+REMEMBERED = 100
+"""So many reports of a matter are looked at when another one comes."""
+ON_RECORD = ("filed", "received", "accepted")
+"""What a report without an order may be on its station's list."""
+
 # The station that is responsible when the report comes in has to act, also on something noticed before a hand-over.
-_TO_ROUTE = f"""
-    SELECT r.*, {station_at("r.village", _DAY)} AS found_station, {scheme_at("r.village", _DAY)} AS found_scheme
-    FROM report r
-"""  # noqa: S608
+_TO_ROUTE = f"SELECT r.*, {station_at('r.village', _DAY)} AS found_station FROM report r"  # noqa: S608
 _ONE_TO_ROUTE = text(f"{_TO_ROUTE} WHERE r.report_id = :report_id")
 _DUE_TO_ROUTE = text(
     f"{_TO_ROUTE} WHERE r.state IN ('{WAITING[0]}', '{WAITING[1]}') AND r.next_try_at <= :now "
     "ORDER BY r.next_try_at LIMIT :limit FOR UPDATE OF r SKIP LOCKED"
 )
 
+_asked = func.unnest(bindparam("matters", type_=ARRAY(Uuid))).table_valued("matter_id", name="asked").render_derived()
 _HOLD_MATTERS = text(
     """
     SELECT pg_advisory_xact_lock(hashtextextended('intel.matter ' || matter, 0))
@@ -62,10 +76,10 @@ class Reports:
         """A report, whoever asks."""
         return await one_row(self.connection, report.select().where(report.c.report_id == report_id))
 
-    async def find(self, report_id: UUID, who: Principal) -> Row | None:
+    async def find(self, report_id: UUID, who: Principal, *, lock: bool = False) -> Row | None:
         """A report as far as the caller may see it."""
         query = report.select().where(report.c.report_id == report_id, visible_to(who))
-        return await one_row(self.connection, query)
+        return await one_row(self.connection, query.with_for_update(key_share=True) if lock else query)
 
     async def page(
         self, who: Principal, division: str, state: str | None, before: tuple[datetime, UUID] | None, limit: int
@@ -85,12 +99,11 @@ class Reports:
         """
         last = _last_closing()
         query = (
-            select(report, last.c.outcome, last.c.truth, last.c.closed_at, last.c.fed_back_at)
+            select(report, last.c.outcome, last.c.truth, last.c.closed_at, last.c.closed_by, last.c.fed_back_at)
             .add_columns(delivery.c.state.label("delivery"))
             .select_from(report)
             .outerjoin(last, true())
-            .outerjoin(station_order, station_order.c.report_id == report.c.report_id)
-            .outerjoin(delivery, delivery.c.delivery_id == station_order.c.order_id)
+            .outerjoin(delivery, delivery.c.delivery_id == report.c.order_id)
             .where(report.c.reporter == reporter, visible_to(seen_by) if seen_by else true())
         )
         return await self._newest(query, before, limit)
@@ -107,27 +120,83 @@ class Reports:
         await self.connection.execute(_HOLD_MATTERS, {"matters": [str(matter) for matter in matters]})
 
     async def of_matters(self, matters: Collection[UUID]) -> list[Row]:
-        """All reports of these matters in the order of filing: each whether it is ordered and when it was closed."""
-        last = _last_closing()
+        """The newest reports of each matter, oldest first, and when they were closed."""
+        of_it = select(report).where(report.c.matter_id == _asked.c.matter_id)
+        newest = of_it.order_by(report.c.reported_at.desc(), report.c.report_id.desc()).limit(REMEMBERED).lateral("r")
+        last = _last_closing(newest)
+        asked = select(newest, last.c.closed_at).select_from(_asked).join(newest, true()).outerjoin(last, true())
+        query = asked.order_by(newest.c.reported_at, newest.c.report_id)
+        return await all_rows(self.connection, query, {"matters": list(matters)})
+
+    async def others_of_matter(self, row: Row, who: Principal, limit: int) -> list[UUID]:
+        """The newest other reports of a report's matter that the caller may see, in the order of filing."""
+        newest = (
+            select(report.c.report_id)
+            .where(report.c.matter_id == row["matter_id"], report.c.report_id != row["report_id"], visible_to(who))
+            .order_by(report.c.reported_at.desc(), report.c.report_id.desc())
+            .limit(limit)
+        )
+        return list(await self.connection.scalars(newest))[::-1]
+
+    async def page_of_matter(
+        self, matter_id: UUID, who: Principal, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Row]:
+        """The reports of a matter that the caller may see, the newest first."""
+        query = select(report).where(report.c.matter_id == matter_id, visible_to(who))
+        return await self._newest(query, before, limit)
+
+    async def is_open(self, matter_id: UUID, who: Principal) -> bool:
+        """Whether any report of a matter that the caller may see is still open; a closed order has closed its own."""
+        over = ("closed", "withdrawn", "repeated")
+        its = select(report.c.report_id).where(report.c.matter_id == matter_id, visible_to(who))
+        return bool(await self.connection.scalar(select(its.where(report.c.state.not_in(over)).exists())))
+
+    async def on_record(self, matter_id: UUID, station: UUID, limit: int) -> list[Row]:
+        """Reports of a matter that wait on a station's list without an order, locked; the newest, oldest first."""
+        waits = (report.c.matter_id == matter_id) & (report.c.station == station) & report.c.order_id.is_(None)
+        newest = (
+            report.select()
+            .where(waits, report.c.state.in_(ON_RECORD))
+            .order_by(report.c.reported_at.desc(), report.c.report_id.desc())
+            .limit(limit)
+            .with_for_update(key_share=True)
+        )
+        return (await all_rows(self.connection, newest))[::-1]
+
+    async def of_order(self, order_id: UUID, version: int, first: UUID, limit: int) -> list[Row]:
+        """Reports that have not followed their order yet, locked; the one it was made for comes first."""
+        behind = (report.c.order_id == order_id) & (report.c.order_version < version)
         query = (
-            select(report.c.matter_id, report.c.report_id, report.c.source, report.c.state, last.c.closed_at)
-            .add_columns(station_order.c.order_id.is_not(None).label("ordered"))
-            .select_from(report)
-            .outerjoin(last, true())
-            .outerjoin(station_order, station_order.c.report_id == report.c.report_id)
-            .where(report.c.matter_id.in_(matters))
-            .order_by(report.c.reported_at, report.c.report_id)
+            report.select()
+            .where(behind)
+            .order_by((report.c.report_id == first).desc(), report.c.report_id)
+            .limit(limit)
+            .with_for_update(key_share=True)
         )
         return await all_rows(self.connection, query)
 
-    async def others_of_matter(self, row: Row, who: Principal) -> list[UUID]:
-        """The other reports of a report's matter that the caller may see, in the order of filing."""
+    async def unordered_of_matters(self, matters: Collection[UUID]) -> list[Row]:
+        """Reports of these matters that no order answers and nobody has closed, locked."""
+        open_ = report.c.order_id.is_(None) & report.c.state.in_((*ON_RECORD, *WAITING, "returned"))
+        query = report.select().where(report.c.matter_id.in_(matters), open_).order_by(report.c.report_id)
+        return await all_rows(self.connection, query.with_for_update(key_share=True))
+
+    async def of_activities(self, activities: Collection[UUID]) -> list[UUID]:
+        """The reports that were made of these activities."""
+        of_them = select(report.c.report_id).where(report.c.activity_id.in_(activities))
+        return list(await self.connection.scalars(of_them))
+
+    async def closed_by_activities(self, activities: Collection[UUID]) -> list[Row]:
+        """Reports whose closing that counts was that of one of these activities, locked."""
+        last = _last_closing()
         query = (
-            select(report.c.report_id)
-            .where(report.c.matter_id == row["matter_id"], report.c.report_id != row["report_id"], visible_to(who))
-            .order_by(report.c.reported_at, report.c.report_id)
+            select(report, last.c.activity_id.label("closing_activity"), last.c.closed_by)
+            .join(last, true())
+            .where(last.c.activity_id.in_(activities), report.c.state == "closed")
+            .where(report.c.report_id.in_(select(closing.c.report_id).where(closing.c.activity_id.in_(activities))))
+            .order_by(report.c.report_id)
         )
-        return list(await self.connection.scalars(query))
+        return await all_rows(self.connection, query.with_for_update(key_share=True, of=report))
 
     async def lock_with_matters(self, report_ids: Collection[UUID]) -> list[Row]:
         """These reports, locked together with all reports of their matters."""
@@ -151,18 +220,10 @@ class Reports:
         """Waiting reports whose next try has come, locked."""
         return await all_rows(self.connection, _DUE_TO_ROUTE, {"now": now, "limit": limit})
 
-    async def lock_by_order(self, order_id: UUID, org_id: UUID) -> Row | None:
-        """The report behind a station's order, locked against other answers."""
-        query = (
-            select(
-                report, station_order.c.order_id, station_order.c.hop, station_order.c.created_at.label("ordered_at")
-            )
-            .join(station_order)
-            .where(station_order.c.order_id == order_id, station_order.c.station == org_id)
-            # Not FOR UPDATE: a delivery that ends now holds its order and adds to the report's timeline.
-            .with_for_update(key_share=True)
-        )
-        return await one_row(self.connection, query)
+    async def lock_on_record(self, report_id: UUID, org_id: UUID) -> Row | None:
+        """A report on a station's list, locked against other answers."""
+        query = report.select().where(report.c.report_id == report_id, report.c.station == org_id)
+        return await one_row(self.connection, query.with_for_update(key_share=True))
 
     async def change(self, report_ids_and_values: Sequence[Row]) -> None:
         """Set the same columns of several reports."""
@@ -181,12 +242,18 @@ class Reports:
 
     async def last_closing(self, report_id: UUID) -> Row | None:
         """The closing that counts."""
-        query = closing.select().where(closing.c.report_id == report_id).order_by(closing.c.revision.desc()).limit(1)
-        return await one_row(self.connection, query)
+        return (await self.last_closings([report_id])).get(report_id)
 
-    async def add_closing(self, row: Row) -> None:
-        """Keep a new revision; earlier ones stay."""
-        await self.connection.execute(closing.insert().values(row))
+    async def last_closings(self, report_ids: Collection[UUID]) -> dict[UUID, Row]:
+        """The closing that counts of each that has one."""
+        last = _last_closing()
+        query = select(last).select_from(report).join(last, true()).where(report.c.report_id.in_(report_ids))
+        return {row["report_id"]: row for row in await all_rows(self.connection, query)}
+
+    async def add_closings(self, rows: Sequence[Row]) -> None:
+        """Keep new revisions; earlier ones stay."""
+        if rows:
+            await self.connection.execute(closing.insert(), [dict(row) for row in rows])
 
     async def note(self, *entries: Row) -> None:
         """Add to timelines, in this order."""
@@ -200,7 +267,7 @@ class Reports:
         return await all_rows(self.connection, query)
 
 
-def _last_closing() -> LateralFromClause:
+def _last_closing(of: FromClause = report) -> LateralFromClause:
     """The closing that counts of each report, to be joined on true."""
-    of_report = select(closing).where(closing.c.report_id == report.c.report_id)
+    of_report = select(closing).where(closing.c.report_id == of.c.report_id)
     return of_report.order_by(closing.c.revision.desc()).limit(1).lateral()

@@ -7,19 +7,25 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intel.rules.lifecycle import State
 from services.intel.schemas import (
     Callback,
     CallbackAnswer,
     Filed,
+    Matter,
+    NewOrder,
     NewReport,
     Order,
+    Ordered,
     OwnReport,
     Report,
     ReportLine,
+    Resting,
+    Rests,
+    State,
 )
 from services.intel.service.callbacks import Callbacks
 from services.intel.service.filing import Filing
+from services.intel.service.ordering import Ordering
 from services.intel.service.reading import Reading
 from shared.security.dependencies import requires, signature_protected
 from shared.security.principal import Principal
@@ -31,6 +37,7 @@ router = APIRouter(prefix="/v1", tags=["intel"])
 
 Reporter = Annotated[Principal, Depends(requires("intel:report"))]
 Reader = Annotated[Principal, Depends(requires("intel:read"))]
+Dispatcher = Annotated[Principal, Depends(requires("intel:dispatch"))]
 
 
 @router.post("/reports", status_code=201, responses={200: {"model": Filed, "description": "同一上报已收到过"}})
@@ -77,10 +84,42 @@ async def list_own_reports(
 
 @router.get("/stations/{org_id}/orders")
 async def list_station_orders(
-    org_id: UUID, who: Reader, unit: UnitOfWork, after: PageCursor = None, limit: PageLimit = 100
+    org_id: UUID, who: Reader, unit: UnitOfWork, request: Request, after: PageCursor = None, limit: PageLimit = 100
 ) -> Page[Order]:
     """A station's orders and how far their delivery got, the newest first."""
-    return await Reading(unit).station_orders(org_id, who, after, limit)
+    return await Reading(unit).station_orders(org_id, who, request.app.state.vault, after, limit)
+
+
+@router.get("/matters/{matter_id}")
+async def read_matter(
+    matter_id: UUID, who: Reader, unit: UnitOfWork, request: Request, after: PageCursor = None, limit: PageLimit = 100
+) -> Matter:
+    """All that is known of one matter: its orders and, the newest first, its reports (C-49)."""
+    return await Reading(unit).matter(matter_id, who, request.app.state.vault, after, limit)
+
+
+@router.get("/queue")
+async def list_queue(
+    who: Reader,
+    work: UnitOfWork,
+    request: Request,
+    division: DivisionFilter,
+    unit: UUID | None = None,
+    rests: Rests | None = None,
+    after: PageCursor = None,
+    limit: PageLimit = 100,
+) -> Page[Resting]:
+    """Orders that came back, did not arrive or were not taken: they wait for a person of the `unit` that sent them."""
+    vault = request.app.state.vault
+    return await Reading(work).queue(who, vault, division=division, unit=unit, rests=rests, after=after, limit=limit)
+
+
+@router.post("/reports/{report_id}/orders", status_code=201)
+async def order_report(
+    report_id: UUID, given: NewOrder, who: Dispatcher, unit: UnitOfWork, request: Request
+) -> Ordered:
+    """Order a report anew, or one that no rule escalated, to any unit with a reason; the order it has is withdrawn."""
+    return Ordered(order_id=await Ordering(unit).order(report_id, given, who, request.app.state.vault))
 
 
 @router.post(

@@ -15,7 +15,7 @@ LONGEST_REST = timedelta(seconds=60)
 JITTER = 0.2
 
 TEST = "endpoint.test"
-ORDER = "order.created"
+ORDER, UPDATE, WITHDRAWN = "order.created", "order.updated", "order.withdrawn"
 
 Outcome = Literal["delivered", "gone", "refused", "failed", "unsent"]
 """`refused`: the station answers, but not to this; `failed`: it does not work; `unsent`: no call could be made."""

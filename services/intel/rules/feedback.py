@@ -16,6 +16,13 @@ OUTCOMES = {
     "withdrawn": "已撤销",
 }
 TRUTHS = {"true": "情况属实", "false": "情况不实", "unknown": "情况未能查实"}
+ON_RECORD = {
+    "filed": "已登记在案,未达到派单条件",
+    "received": "已登记在案,{station}已签收",
+    "accepted": "已登记在案,{station}已受理,正在处理",
+    "returned": "{station}已退回,等待派单",
+}
+"""Of a report that no order answers."""
 STATES = {
     "recorded": "已登记,正在确定由谁处理",
     "filed": "已登记在案,未达到派单条件",
@@ -27,7 +34,6 @@ STATES = {
     REPEATED: "同一事项已由先前的登记上报,不再重复",
     TAKEN_BACK: "所依据的活动登记未获认定,上报随之撤销",
 }
-ALREADY_ORDERED = "已登记在案,同一事项此前已派给派出所"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Progress:
     kind: str
     reported_at: datetime
     state: str
-    escalated: bool = False
+    ordered: bool = False
     station: str | None = None
     outcome: str | None = None
     truth: str | None = None
@@ -52,14 +58,15 @@ def sentence(progress: Progress) -> str:
 
 def _rest(progress: Progress) -> str:
     station = progress.station or "派出所"
-    if progress.closed_at:
-        found = f"{OUTCOMES[progress.outcome or 'resolved']},{TRUTHS[progress.truth or 'unknown']}"
+    if progress.state == "closed" and progress.closed_at:
+        found = ",".join(
+            [OUTCOMES[progress.outcome or "resolved"], *([TRUTHS[progress.truth]] if progress.truth else [])]
+        )
         return f"{_day(progress.closed_at)}由{station}办结,{found}"
     if progress.undelivered:
         return f"派给{station}的通知未能送达,请当面或电话联系派出所"
-    if progress.state == "filed" and progress.escalated:
-        return ALREADY_ORDERED
-    return STATES[progress.state].format(station=station)
+    states = STATES if progress.ordered else STATES | ON_RECORD
+    return states[progress.state].format(station=station)
 
 
 def _day(instant: datetime) -> str:

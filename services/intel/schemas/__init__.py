@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.intel.playbook import KindName
-from shared.contracts.base import Code12
+from shared.identifiers import Badge, ForeignName, ForeignSystem, OwnId, VillageCode
+from shared.values import Instant
+from shared.web.pages import Page
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-ForeignText = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-# What no clock explains is a mistake, and years at either end of the calendar cannot be told in every time zone.
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
+State = Literal[
+    "recorded",
+    "filed",
+    "awaiting_station",
+    "ordered",
+    "received",
+    "accepted",
+    "returned",
+    "closed",
+    "repeated",
+    "withdrawn",
+]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), Field(repr=False)]
 
 
 class Model(BaseModel):
@@ -33,8 +38,8 @@ class Model(BaseModel):
 class ForeignId(Model):
     """A thing's id in another system."""
 
-    system: ForeignText
-    id: ForeignText
+    system: ForeignSystem
+    id: ForeignName
 
 
 class ById(Model):
@@ -46,17 +51,17 @@ class ById(Model):
 class ByBadge(Model):
     """An officer by badge number."""
 
-    badge: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    badge: Badge
 
 
 class NewReport(Model):
     """A dispute or a sign of instability that somebody noticed (I-001, I-002)."""
 
-    id: UUID | ForeignId
+    id: OwnId | ForeignId
     matter_id: UUID | None = None
     kind: KindName
     category: Code
-    village: Code12
+    village: VillageCode
     reporter: ById | ByBadge | ForeignId
     noticed_at: Instant
     signs: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
@@ -75,11 +80,11 @@ class Moment(BaseModel):
 
 
 class Closing(BaseModel):
-    """How the report ended, as of one revision."""
+    """How the report ended, as of one revision; `truth` is absent where nobody said."""
 
     revision: int
     outcome: str
-    truth: str
+    truth: str | None
     record_seen: bool
     cooperated: list[UUID]
     closed_at: AwareDatetime
@@ -125,25 +130,81 @@ class Report(ReportLine):
     station_name: str | None
     escalation: Escalated | None
     order: Order | None
+    orders: list[Order]
+    steps: list[StationStep]
     closing: Closing | None
     possible_duplicates: list[UUID]
     timeline: list[Moment]
 
 
+class StationStep(BaseModel):
+    """What a station said, who took it there and, of what came back, why."""
+
+    step: Literal["received", "accepted", "returned"]
+    at: AwareDatetime
+    handler_name: str | None
+    reason: str | None
+
+
+Rests = Literal["returned", "dead", "no_endpoint", "paused", "not_received", "not_taken"]
+
+
 class Order(BaseModel):
-    """A station's order and how far its delivery got; `waiting_for` says what stops it."""
+    """A station's order and how far its delivery got; `waiting_for` says what stops it, `rests` that a person must act.
+
+    `report_id` is the report it was made for; others of the matter may be answered by it, too.
+    """
 
     order_id: UUID
     report_id: UUID
+    matter_id: UUID
     station: UUID
+    sent_by: UUID | None
+    hop: int
+    reason: str | None
+    followed_by: UUID | None
     created_at: AwareDatetime
     due: AwareDatetime | None
-    state: str
+    state: Literal["ordered", "received", "accepted", "returned", "closed"]
+    moved_at: AwareDatetime
+    rests: Rests | None
+    steps: list[StationStep]
     delivery: Literal["pending", "delivered", "dead"]
     attempts: int
     next_at: AwareDatetime | None
     delivered_at: AwareDatetime | None
     waiting_for: Literal["endpoint", "endpoint_paused", "endpoint_rests"] | None
+
+
+class Resting(Order):
+    """An order in the queue of the unit that sent it."""
+
+    kind: str
+    severity: str | None
+    village: str
+
+
+class NewOrder(Model):
+    """A person's order: to which unit and why; `replaces` is the order the report has now, absent if it has none."""
+
+    to: UUID
+    reason: Reason
+    replaces: UUID | None = None
+
+
+class Ordered(BaseModel):
+    """The order that a person made."""
+
+    order_id: UUID
+
+
+class Matter(BaseModel):
+    """A matter: `closed` when none of its orders and reports is open; the newest reports, and its orders."""
+
+    matter_id: UUID
+    state: Literal["open", "closed"]
+    orders: list[Order]
+    reports: Page[ReportLine]
 
 
 class Filed(BaseModel):
@@ -170,15 +231,19 @@ class OwnReport(BaseModel):
 
 
 class Callback(Model):
-    """What a station says about an order; unknown fields are ignored, stations are other people's systems."""
+    """What a station says about an order, or about a report on its list that has none.
+
+    Unknown fields are ignored, stations are other people's systems.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    order_id: UUID
+    order_id: UUID | None = None
+    report_id: UUID | None = None
     event: Literal["received", "accepted", "returned", "closed"]
     at: Instant
     outcome: Literal["resolved", "rectified", "controlled", "transferred", "withdrawn"] | None = None
-    truth: Literal["true", "false", "unknown"] = "unknown"
+    truth: Literal["true", "false", "unknown"] | None = None
     record_seen: bool = False
     cooperated: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     reason: Code | None = None
@@ -188,24 +253,26 @@ class Callback(Model):
 
     @model_validator(mode="after")
     def _says_enough(self) -> Callback:
+        if (self.order_id is None) == (self.report_id is None):
+            raise PydanticCustomError("one_of", "order_id 与 report_id 须填写其中一项,且只填一项")
         if self.event == "closed" and self.outcome is None:
-            raise ValueError("outcome is required when event is closed")
+            raise PydanticCustomError("missing", "办结(closed)须填写 outcome")
         if self.event == "returned" and self.reason is None:
-            raise ValueError("reason is required when event is returned")
+            raise PydanticCustomError("missing", "退回(returned)须填写 reason")
         return self
 
 
 class CallbackAnswer(BaseModel):
     """What the callback brought about; the same for every repeat."""
 
-    order_id: UUID
+    order_id: UUID | None
     report_id: UUID
     state: str
     revision: int | None
 
 
 class Told(BaseModel):
-    """What a station receives: `type` is `order.created`, `endpoint.test` and whatever comes later."""
+    """What a station receives: `type` is `order.created`, `order.updated`, `order.withdrawn` or `endpoint.test`."""
 
     type: str
 
@@ -218,8 +285,12 @@ class TestBody(Told):
 
 
 class OrderBody(Told):
-    """An order. The summary is in it because the station must know; nobody else sees it."""
+    """An order, or a report that brings news of its matter (`news` says what is new).
 
+    The summary is in it because the station must know; nobody else sees it.
+    """
+
+    news: list[str]
     order_id: UUID
     report_id: UUID
     matter_id: UUID

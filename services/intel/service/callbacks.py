@@ -1,10 +1,10 @@
-"""A station answers: received, accepted, returned, closed; each answer is taken once and moves the report forward."""
+"""A station answers: received, accepted, returned, closed; each answer is taken once and only ever moves forward."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -16,18 +16,20 @@ from services.intel.errors import (
     CallbackConflict,
     InTheFuture,
     OrderNotFound,
+    ReportNotFound,
     SignatureOld,
     SignatureWrong,
 )
 from services.intel.repository.deliveries import Deliveries
 from services.intel.repository.known import Known
+from services.intel.repository.orders import Orders
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.repository.stations import Stations
-from services.intel.rules.lifecycle import later, steps_of
+from services.intel.rules.lifecycle import after
 from services.intel.rules.signature import Unproven, genuine
 from services.intel.schemas import Callback, CallbackAnswer
-from services.intel.service import facts
+from services.intel.service.following import Following, Told, said_of
 from services.intel.service.signing import secrets_of
 from shared.contracts.personnel import OfficerV1
 from shared.database.unit import Unit
@@ -49,24 +51,26 @@ class Callbacks:
         self.unit = unit
         self.vault = vault
         self.reports = Reports(unit.connection)
+        self.orders = Orders(unit.connection)
         self.stations = Stations(unit.connection)
+        self.following = Following(unit)
 
     async def take(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> CallbackAnswer:
         """Verify, then apply once: a repeat of the same webhook-id gets the first answer and changes nothing."""
         webhook_id, tolerance = await self._genuine(org_id, headers, body)
-        said = _parsed(body)
-        report = await self.reports.lock_by_order(said.order_id, org_id)
-        if report is None:
-            raise OrderNotFound("请核对 order_id,它必须是派给本单位的")
-        call = _Call(org_id, webhook_id, sha256(body).digest(), said)
+        call = _Call(org_id, webhook_id, sha256(body).digest(), _parsed(body))
+        order, report = await self._about(call)
         seen = await self.stations.callback(org_id, webhook_id)
         if seen is not None:
             if seen["body_hash"] != call.body_hash:
                 raise _conflict()
             return CallbackAnswer.model_validate(seen["answer"])
-        self._require_possible(said, report, max(CLOCK_ERROR, tolerance))
-        await self._require_known(said)
-        return await self._apply(report, call)
+        since = order["created_at"] if order else report["reported_at"]
+        self._require_possible(call.said, since, max(CLOCK_ERROR, tolerance))
+        await self._require_known(call.said)
+        answer = await (self._of_order(order, call) if order else self._of_report(report, call))
+        await self._remember(call, answer)
+        return answer
 
     async def _genuine(self, org_id: UUID, headers: Mapping[str, str], body: bytes) -> tuple[str, timedelta]:
         """The call's id, and how far the station's clock may be off."""
@@ -80,11 +84,25 @@ class Callbacks:
             raise SignatureOld(proof.seconds_off, endpoint["tolerance_seconds"])
         return proof.webhook_id, timedelta(seconds=endpoint["tolerance_seconds"])
 
-    def _require_possible(self, said: Callback, report: Row, clock_error: timedelta) -> None:
+    async def _about(self, call: _Call) -> tuple[Row | None, Row]:
+        """The station's order that is meant, or the report on its list that has none; locked."""
+        org_id, said = call.org_id, call.said
+        if said.order_id:
+            order = await self.orders.lock(said.order_id, org_id)
+            if order is None:
+                raise OrderNotFound("请核对 order_id,它必须是派给本单位的")
+            return order, {}
+        assert said.report_id is not None  # one of them is named
+        report = await self.reports.lock_on_record(said.report_id, org_id)
+        if report is None or report["hop"]:
+            raise ReportNotFound("请核对 report_id,它必须由本单位负责;已派单的上报请用 order_id 回复")
+        return None, report
+
+    def _require_possible(self, said: Callback, since: datetime, clock_error: timedelta) -> None:
         if said.at > self.unit.now + clock_error:
             raise InTheFuture("at 晚于当前时间,请校准时钟后重发", pointer="/at")
-        if said.at < report["ordered_at"] - clock_error:
-            raise BeforeTheOrder("at 早于派单时间,请核对后重发", pointer="/at")
+        if said.at < since - clock_error:
+            raise BeforeTheOrder("at 早于派单或上报时间,请核对后重发", pointer="/at")
 
     async def _require_known(self, said: Callback) -> None:
         """`cooperated` names officers who exist, for points hang on it; 503 while one may not be known yet."""
@@ -99,77 +117,60 @@ class Callbacks:
             errors=[{"pointer": f"/cooperated/{n}", "message": "没有这名人员,请填写其 officer_id"} for n in at],
         )
 
-    async def _apply(self, report: Row, call: _Call) -> CallbackAnswer:
-        await self._acknowledge(report, call)
-        revision = await self._close(report, call) if call.said.event == "closed" else None
-        state = later(report["state"], call.said.event)
-        await self.reports.change([{"report_id": report["report_id"], "state": state}])
-        await Deliveries(self.unit.connection).arrived(report["order_id"], self.unit.now)
-        answer = CallbackAnswer(
-            order_id=report["order_id"], report_id=report["report_id"], state=state, revision=revision
+    async def _of_order(self, order: Row, call: _Call) -> CallbackAnswer:
+        """The order moves, and the reports that it answers with it."""
+        order_id, lead, said = order["order_id"], order["report_id"], call.said
+        await Deliveries(self.unit.connection).arrived(order_id, self.unit.now)
+        moved = after(said.event, order["state"], followed=order["followed_by"] is not None)
+        if moved.late:
+            await self._note(lead, call, "late")
+        else:
+            if moved.state == order["state"] and said.event != "closed":
+                await self._note(lead, call, "again")
+            changed = {"state": moved.state, "version": order["version"] + 1, "moved_at": self.unit.now}
+            changed |= {"closed_at": said.at} if said.event == "closed" else {}
+            await self.orders.set(order_id, changed)
+            await self._keep_step(order_id, call)
+            await self.following.follow({**order, **changed}, _closing(call))
+        closing = await self.reports.last_closing(lead) if said.event == "closed" and not moved.late else None
+        return CallbackAnswer(
+            order_id=order_id, report_id=lead, state=moved.state, revision=closing and closing["revision"]
         )
-        await self._remember(call, answer)
-        return answer
 
-    async def _acknowledge(self, report: Row, call: _Call) -> None:
-        """Publish the steps nobody has seen yet; those the event only implies are marked so in the timeline."""
+    async def _of_report(self, report: Row, call: _Call) -> CallbackAnswer:
+        """A report that no rule escalated is on the station's list, and is acknowledged and closed there."""
+        report_id, said = report["report_id"], call.said
+        moved = after(said.event, report["state"], followed=False)
+        last = await self.reports.last_closing(report_id)
+        if moved.late:
+            await self._note(report_id, call, "late")
+        else:
+            await self._keep_step(report_id, call)
+            told, steps = Told(), said_of(await self.orders.steps([report_id]))
+            self.following.step(told, report, call.org_id, moved.state, steps, said.at)
+            if closing := _closing(call):
+                self.following.close(told, report, closing, last)
+            await self.following.move([report], {"state": moved.state}, told)
+        closed = await self.reports.last_closing(report_id) if said.event == "closed" else None
+        return CallbackAnswer(
+            order_id=None, report_id=report_id, state=moved.state, revision=closed and closed["revision"]
+        )
+
+    async def _keep_step(self, about: UUID, call: _Call) -> None:
         said = call.said
-        steps = steps_of(said.event, report["state"], report["acknowledged"])
-        notes: list[tuple[str, str | None]] = []
-        for step in steps:
-            meant = step == said.event
-            fact = facts.acknowledged(
-                report,
-                call.org_id,
-                step,
-                said.at,
-                by_named_person=meant and said.handler_name is not None,
-                reason=said.reason if meant else None,
-            )
-            self.unit.outbox.add(fact)
-            notes.append((step, said.reason if meant else "implied"))
-        if said.event != "closed" and said.event not in steps:
-            notes.append((said.event, "late"))
-        await self._note(report, call.org_id, notes)
-        known = {"report_id": report["report_id"], "acknowledged": [*report["acknowledged"], *steps]}
-        await self.reports.change([known])
+        if said.event != "closed":
+            step = {"about": about, "step": said.event, "at": said.at, "reason": said.reason}
+            name = {"by_named_person": said.handler_name is not None, "handler_name": self._sealed(said.handler_name)}
+            await self.orders.add_step(step | name)
 
-    async def _close(self, report: Row, call: _Call) -> int:
-        """A new revision when it says something new (A-205: a later one takes points back visibly)."""
-        last, said = await self.reports.last_closing(report["report_id"]), call.said
-        content = {
-            "outcome": said.outcome,
-            "truth": said.truth,
-            "record_seen": said.record_seen,
-            "cooperated": sorted(set(said.cooperated)),
-        }
-        if last is not None and all(last[name] == value for name, value in content.items()):
-            return int(last["revision"])
-        closing: dict[str, Any] = content | {
-            "report_id": report["report_id"],
-            "revision": last["revision"] + 1 if last else 1,
-            "closed_by": call.org_id,
-            "closed_at": said.at,
-            # I-307: from this moment the reporter finds the outcome among his own reports. When he looks is his own
-            # business, and a fact that waited for it would never come for those who do not look.
-            "fed_back_at": self.unit.now,
-        }
-        await self.reports.add_closing(closing)
-        self.unit.outbox.add(facts.closed(report, closing))
-        await self._note(report, call.org_id, [("closed", said.outcome)])
-        await self._feed_back(report)
-        return int(closing["revision"])
+    def _sealed(self, name: str | None) -> bytes | None:
+        return self.vault.seal(name) if name else None
 
-    async def _note(self, report: Row, org_id: UUID, whats: list[tuple[str, str | None]]) -> None:
-        entry = {"report_id": report["report_id"], "at": self.unit.now, "by_org": org_id}
-        await self.reports.note(*(entry | {"what": what, "code": code} for what, code in whats))
-
-    async def _feed_back(self, report: Row) -> None:
-        entry = {"report_id": report["report_id"], "at": self.unit.now, "what": "fed_back"}
-        await self.reports.note(entry | {"by_officer": report["reporter"]})
+    async def _note(self, report_id: UUID, call: _Call, code: str) -> None:
+        entry = {"report_id": report_id, "at": self.unit.now, "by_org": call.org_id}
+        await self.reports.note(entry | {"what": call.said.event, "code": code})
 
     async def _remember(self, call: _Call, answer: CallbackAnswer) -> None:
-        name = call.said.handler_name
         kept = await self.stations.add_callback(
             {
                 "org_id": call.org_id,
@@ -177,7 +178,7 @@ class Callbacks:
                 "order_id": answer.order_id,
                 "event": call.said.event,
                 "body_hash": call.body_hash,
-                "handler_name": self.vault.seal(name) if name else None,
+                "handler_name": self._sealed(call.said.handler_name),
                 "answer": answer.model_dump(mode="json"),
                 "received_at": self.unit.now,
             }
@@ -185,7 +186,8 @@ class Callbacks:
         if not kept:  # the same id at the same moment for another order
             raise _conflict()
         station = Principal(f"station:{call.org_id}", frozenset(), "", "open", None)
-        await record_audit(self.unit, station, f"callback.{call.said.event}", str(answer.report_id))
+        about = (f"callback.{call.said.event}", str(answer.report_id))
+        await record_audit(self.unit, station, *about, reason=call.said.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,20 @@ class _Call:
     webhook_id: str
     body_hash: bytes
     said: Callback
+
+
+def _closing(call: _Call) -> dict[str, Any] | None:
+    said = call.said
+    if said.event != "closed":
+        return None
+    return {
+        "outcome": said.outcome,
+        "truth": said.truth,
+        "record_seen": said.record_seen,
+        "cooperated": sorted(set(said.cooperated)),
+        "closed_by": call.org_id,
+        "closed_at": said.at,
+    }
 
 
 def _parsed(body: bytes) -> Callback:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.intel.repository.rows import Row
@@ -19,6 +19,15 @@ from shared.contracts.intel import (
     ReportFiledV1,
     ReportRoutedV1,
 )
+
+
+class Said(NamedTuple):
+    """A step of a unit, said by it or implied by a later one."""
+
+    step: Step
+    at: datetime
+    by_named_person: bool = False
+    reason: str | None = None
 
 
 def filed(report: Row, in_time: Tri, possible_duplicates: Sequence[UUID]) -> Fact[ReportFiledV1]:
@@ -41,25 +50,31 @@ def filed(report: Row, in_time: Tri, possible_duplicates: Sequence[UUID]) -> Fac
     return _fact(data, report, report["noticed_at"], report["actor"])
 
 
-def escalated(report: Row, station: UUID, at: datetime) -> Fact[ReportEscalatedV1]:
-    """The order's reason; the plan has one step, the station itself."""
+def of_hop(report: Row, order: Row, at: datetime) -> list[Fact[Any]]:
+    """A report's next hop: why it went up, unless no rule says so (I-008), and where it went (I-101)."""
+    hop = _routed(report, order, at)
+    return [hop] if report["severity"] is None else [_escalated(report, order, at), hop]
+
+
+def _escalated(report: Row, order: Row, at: datetime) -> Fact[ReportEscalatedV1]:
+    """The plan has one step, the unit that was ordered."""
     data = ReportEscalatedV1(
         report_id=report["report_id"],
         severity=report["severity"],
         colour=report["colour"],
-        cause=report["cause"],
-        plan=(EscalationStep(step=1, org=station, due=report["due"]),),
-        revision=1,
+        cause="person" if order["reason"] else report["cause"],
+        plan=(EscalationStep(step=1, org=order["station"], due=order["due"]),),
+        revision=report["hop"],
     )
     return _fact(data, report, at, report["actor"])
 
 
-def routed(report: Row, order: Row, at: datetime) -> Fact[ReportRoutedV1]:
-    """The hop to the responsible station (I-101)."""
+def _routed(report: Row, order: Row, at: datetime) -> Fact[ReportRoutedV1]:
     data = ReportRoutedV1(
         report_id=report["report_id"],
-        hop=order["hop"],
+        hop=report["hop"],
         order_id=order["order_id"],
+        from_org=order["sent_by"] if report["hop"] > 1 else None,
         to_org=order["station"],
         route="police",
         due=order["due"],
@@ -67,19 +82,17 @@ def routed(report: Row, order: Row, at: datetime) -> Fact[ReportRoutedV1]:
     return _fact(data, report, at, report["actor"])
 
 
-def acknowledged(
-    report: Row, org: UUID, step: Step, at: datetime, *, by_named_person: bool, reason: str | None
-) -> Fact[ReportAcknowledgedV1]:
-    """One step of the station; the name of who took it stays here."""
+def acknowledged(report: Row, org: UUID, said: Said) -> Fact[ReportAcknowledgedV1]:
+    """One step of the unit; the name of who took it stays here."""
     data = ReportAcknowledgedV1(
         report_id=report["report_id"],
-        hop=report["hop"],
+        hop=max(report["hop"], 1),  # the station's own list is the first
         org=org,
-        step=step,
-        by_named_person=by_named_person,
-        reason=reason,
+        step=said.step,
+        by_named_person=said.by_named_person,
+        reason=said.reason,
     )
-    return _fact(data, report, at, str(org), org)
+    return _fact(data, report, said.at, str(org), org)
 
 
 def closed(report: Row, closing: Row) -> Fact[ReportClosedV1]:
@@ -88,7 +101,7 @@ def closed(report: Row, closing: Row) -> Fact[ReportClosedV1]:
         report_id=report["report_id"],
         matter_id=report["matter_id"],
         outcome=closing["outcome"],
-        truth=closing["truth"],
+        truth=closing["truth"] or "unknown",
         closed_by=closing["closed_by"],
         cooperated=tuple(closing["cooperated"]),
         record_seen=closing["record_seen"],

@@ -9,8 +9,16 @@ from uuid import UUID
 
 import orjson
 
-from services.intel.errors import InTheFuture, NotKnownYet, ReportConflict, UnknownCode, VillageNotFound
+from services.intel.errors import (
+    BadgeShared,
+    InTheFuture,
+    NotKnownYet,
+    ReportConflict,
+    UnknownCode,
+    VillageNotFound,
+)
 from services.intel.repository.known import Known
+from services.intel.repository.matters import Matters
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.rules.escalation import unknown_code
@@ -19,7 +27,8 @@ from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing import Routing
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
-from shared.ids import foreign_id
+from shared.ids import county_id, foreign_id, matter_of
+from shared.reference.bindings import known_bindings
 from shared.security.audit import record_audit
 from shared.security.principal import Principal, acting_for
 from shared.security.vault import Vault
@@ -33,6 +42,8 @@ _UNDECIDED: Row = {
     "classification": "internal",
     "state": "recorded",
     "acknowledged": [],
+    "order_version": 0,
+    "hop": 0,
 }
 
 
@@ -43,19 +54,20 @@ class Filing:
         self.unit = unit
         self.playbooks = playbooks
         self.reports = Reports(unit.connection)
+        self.matters = Matters(unit.connection)
         self.known = Known(unit.connection)
 
     async def file(self, new: NewReport, who: Principal, vault: Vault) -> Filed:
         """File, decide and order in one transaction; the same content again is a duplicate, other a conflict."""
         reporter = await self._authorised(new, who)
-        report_id = _uuid(new.id)
+        report_id = await self._id(new)
         content_hash = vault.blind_index(_content(new, reporter), "report")
         if (kept := await self.reports.get(report_id)) is not None:
             return _again(kept, content_hash)
         await self._check(new)
         row = {
             "report_id": report_id,
-            "matter_id": new.matter_id or report_id,
+            "matter_id": await self._matter(new.matter_id or report_id, new.village, who),
             **new.model_dump(include={"kind", "category", "village", "noticed_at"}),
             "signs": sorted(set(new.signs)),
             "reporter": reporter,
@@ -71,6 +83,24 @@ class Filing:
         await record_audit(self.unit, who, "report.file", str(report_id), on_behalf_of=reporter)
         return _filed(await self._kept(report_id), "created")
 
+    async def _id(self, new: NewReport) -> UUID:
+        """A name belongs to the county; what was kept before it did is found under its former id there."""
+        if isinstance(new.id, UUID):
+            return new.id
+        county = new.village[:6]
+        former = await self.reports.get(foreign_id(new.id.system, new.id.id))
+        if former is not None and former["village"].startswith(county):
+            return UUID(str(former["report_id"]))
+        return county_id(county, new.id.system, new.id.id)
+
+    async def _matter(self, given: UUID, village: str, who: Principal) -> UUID:
+        """The matter meant, which is its first village's county's from now on."""
+        county = village[:6]
+        owner = (await self.matters.owners([given])).get(given)
+        meant = matter_of(given, county, owner, may_use=owner is not None and who.covers(owner))
+        await self.matters.add({meant: county})
+        return meant
+
     async def record(self, rows: Sequence[Row]) -> bool:
         """Keep the reports that are new; they wait for their decision. True if there was any."""
         added = await self.reports.add([{**_UNDECIDED, **row, "next_try_at": self.unit.now} for row in rows])
@@ -81,20 +111,23 @@ class Filing:
         if not who.covers(new.village):
             raise VillageNotFound("请核对村(社区)代码,它必须在令牌的辖区内")
         id, badge = _reference(new.reporter)
-        reporter = await self.known.officer(id, badge)
-        if reporter is None:
+        meant = await self.known.officers(id, badge)
+        if not meant:
             raise NotKnownYet("上报人的资料尚未同步到本服务,请稍后原样重发", "reporter")
-        return acting_for(who, reporter)
+        if len(meant) > 1:
+            raise BadgeShared("请改用 officer_id 指明,并请管理员更正警号")
+        return acting_for(who, meant[0])
 
     async def _check(self, new: NewReport) -> None:
         if new.noticed_at > self.unit.now + CLOCK_ERROR:
             raise InTheFuture("noticed_at 晚于当前时间,请校准时钟后重发", pointer="/noticed_at")
         if not await self.known.village(new.village):
             raise NotKnownYet("该村(社区)的资料尚未同步到本服务,请稍后原样重发", "village")
-        loaded = self.playbooks.of(await self.known.scheme(new.village, shanghai_day(self.unit.now)))
-        if loaded is None:
+        bindings = await known_bindings(self.unit.connection)
+        applying = self.playbooks.at(bindings, new.village, shanghai_day(self.unit.now))
+        if applying is None:
             raise NotKnownYet("该村(社区)尚无适用方案,请稍后原样重发", "scheme")
-        if unknown := unknown_code(new.kind, new.category, new.signs, loaded.value):
+        if unknown := unknown_code(new.kind, new.category, new.signs, applying.playbook):
             raise UnknownCode("请使用方案 intel.yaml 中列出的代码", unknown=unknown)
 
     async def _kept(self, report_id: UUID) -> Row:
@@ -126,10 +159,6 @@ def _first_notes(row: Row) -> tuple[Row, Row]:
         entry | {"at": row["noticed_at"], "what": "noticed"},
         entry | {"at": row["reported_at"], "what": "filed", "code": row["source"]},
     )
-
-
-def _uuid(id: UUID | ForeignId) -> UUID:
-    return id if isinstance(id, UUID) else foreign_id(id.system, id.id)
 
 
 def _reference(officer: ById | ByBadge | ForeignId) -> tuple[UUID | None, str | None]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from services.intel.repository.deliveries import Deliveries
+from services.intel.repository.orders import Orders
+from services.intel.schemas import Rests
 from shared.database.unit import Unit
 from shared.observability import metrics
 
@@ -21,4 +25,9 @@ async def show_deliveries(unit: Unit) -> bool:
     counts = await Deliveries(unit.connection).counts(unit.now)
     for name, gauge in _GAUGES.items():
         gauge.set(float(counts[name]))
+    resting = await Orders(unit.connection).resting()
+    for rests in get_args(Rests):
+        orders, oldest = resting.get(rests, (0, unit.now))
+        metrics.ORDERS_RESTING.labels(rests).set(orders)
+        metrics.ORDER_RESTS_SECONDS.labels(rests).set((unit.now - oldest).total_seconds())
     return False

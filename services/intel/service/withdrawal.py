@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.intel.repository.deliveries import Deliveries
 from services.intel.repository.known import Known
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
+from services.intel.rules.lifecycle import IN_HAND
 from services.intel.rules.matters import REPEATED, TAKEN_BACK
 from services.intel.service import facts
+from services.intel.service.ordering import update_of
 from shared.database.unit import Unit
 
 # Not yet with a station: nobody was told of the first two, of the others the fact is out.
@@ -37,32 +40,40 @@ class Withdrawal:
         self.known = Known(unit.connection)
 
     async def of(self, rejections: Mapping[UUID, Rejection]) -> None:
-        """By report id. Nothing that a station was told to do is silently undone: there it is noted, no more."""
-        rows = await self.reports.lock_with_matters(rejections.keys())
+        """By activity. Nothing that a station was told to do is silently undone: there it is noted and told."""
+        rows = await self.reports.lock_with_matters(await self.reports.of_activities(rejections.keys()))
         if not rows:
             return
         await self.reports.hold_matters({row["matter_id"] for row in rows})
         await self._take_back([row for row in rows if row["state"] in (*_SILENT, *_PUBLISHED)], rejections)
-        ordered = (row for row in rows if row["state"] not in (*_SILENT, *_PUBLISHED, TAKEN_BACK))
-        await self.reports.note(*(self._note(row, "activity_rejected", rejections) for row in ordered))
+        await self._tell([row for row in rows if row["state"] not in (*_SILENT, *_PUBLISHED, TAKEN_BACK)], rejections)
 
     async def _take_back(self, rows: Sequence[Row], rejections: Mapping[UUID, Rejection]) -> None:
         changed = {"state": TAKEN_BACK, "next_try_at": None}
         await self.reports.change([{"report_id": row["report_id"], **changed} for row in rows])
         await self.reports.note(*(self._note(row, TAKEN_BACK, rejections) for row in rows))
+        units = await self.known.units_of({rejections[row["activity_id"]].by for row in rows})
         for row in rows:
             if row["state"] in _PUBLISHED:
-                closing = await self._closing(rejections[row["report_id"]])
-                self.unit.outbox.add(facts.closed(row, closing))
+                self.unit.outbox.add(facts.closed(row, self._closing(rejections[row["activity_id"]], units)))
         # Another activity may say the same of the matter: now its report is the one that counts.
         await self.reports.decide_anew({row["matter_id"] for row in rows}, REPEATED, self.unit.now)
 
-    async def _closing(self, rejection: Rejection) -> Row:
+    async def _tell(self, rows: Sequence[Row], rejections: Mapping[UUID, Rejection]) -> None:
+        await self.reports.note(*(self._note(row, "activity_rejected", rejections) for row in rows))
+        told = [
+            update_of({"station": row["station"], "order_id": row["order_id"]}, row["report_id"], ["rejected"])
+            for row in rows
+            if row["order_id"] and row["state"] in IN_HAND
+        ]
+        await Deliveries(self.unit.connection).add(told, self.unit.now)
+
+    def _closing(self, rejection: Rejection, units: Mapping[UUID, UUID]) -> Row:
         # He himself while his unit is not known here: the fact must not wait for it.
-        closed_by = rejection.unit or await self.known.unit_of(rejection.by) or rejection.by
+        closed_by = rejection.unit or units.get(rejection.by) or rejection.by
         return {
             "outcome": "withdrawn",
-            "truth": "unknown",
+            "truth": None,
             "closed_by": closed_by,
             "closed_at": rejection.at,
             "cooperated": (),
@@ -72,6 +83,6 @@ class Withdrawal:
         }
 
     def _note(self, row: Row, what: str, rejections: Mapping[UUID, Rejection]) -> Row:
-        rejection = rejections[row["report_id"]]
+        rejection = rejections[row["activity_id"]]
         entry = {"report_id": row["report_id"], "at": self.unit.now, "what": what, "code": rejection.cause}
         return entry | {"by_officer": None if rejection.unit else rejection.by, "by_org": rejection.unit}
