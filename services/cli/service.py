@@ -20,6 +20,8 @@ def service_commands(service: str, owns: str) -> typer.Typer:
         """Serve the HTTP API until SIGTERM."""
         import uvicorn
 
+        from shared.web.server import BoundedHeads
+
         settings = _settings(service)
         with told_in_words():
             app = app_module(service).create_app(settings)
@@ -29,7 +31,7 @@ def service_commands(service: str, owns: str) -> typer.Typer:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHeads,
             access_log=False,
             timeout_keep_alive=75,  # longer than gateways keep theirs: the side that sends should close first
             log_config=None,

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.web.pages import Page
@@ -155,6 +155,8 @@ class DetailedSheet(_Sheet):
 
 class PageLinkRequest(BaseModel):
     """Which sheet to print."""
+
+    model_config = ConfigDict(extra="forbid")
 
     period: Month
     scheme: SchemeId | None = None

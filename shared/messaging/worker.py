@@ -38,6 +38,7 @@ from shared.observability.logs import configure_logging
 from shared.observability.metrics import TICKS_FAILED
 from shared.settings import ServiceSettings
 from shared.web.api import create_api
+from shared.web.server import BoundedHeads
 
 log = structlog.get_logger(__name__)
 
@@ -193,6 +194,7 @@ class Worker:
             port=self.settings.worker_port,
             log_config=None,
             access_log=False,
+            http=BoundedHeads,
             date_header=False,  # it would stand still without the ticks
         )
         server = uvicorn.Server(config)

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,21 +22,25 @@ _log = structlog.get_logger(__name__)
 
 _SECONDS_WHILE_EMPTY = 5
 _SECONDS_BETWEEN_LOADS = 60
-_SECONDS_KEPT = 600
+# A key that the provider removed works for this long at most, and a token of its for ten seconds more (tokens.py).
+SECONDS_KEPT = 290
+# Of a provider that does not answer; nobody could renew a token there either, and those live for half a day.
+SECONDS_WITHOUT_NEWS = 12 * 3600
 _TIMEOUT = 5
 _LARGEST = 1024 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SigningKeys:
-    """Keys by id. Loaded again every ten minutes, and for an unknown id at most once a minute."""
+    """Keys by id. Loaded again every 290 s, and for an unknown id at most once a minute. `now` is monotonic."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, now: Callable[[], float] = time.monotonic) -> None:
         if not _is_safe(source):
             raise SettingsError("CUNJING_JWKS: signing keys are fetched over https only, http is for this machine")
         self._source = source
         self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._tried_at = float("-inf")
+        self._now = now
+        self._tried_at = self._read_at = float("-inf")
         self._loading = asyncio.Lock()
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
@@ -54,18 +59,21 @@ class SigningKeys:
         return bool(self._keys) if key_id is None else key_id in self._keys
 
     def _is_stale(self, key_id: str | None) -> bool:
-        age = time.monotonic() - self._tried_at
+        tried, read = self._now() - self._tried_at, self._now() - self._read_at
         if not self._keys:
-            return age > _SECONDS_WHILE_EMPTY
-        return age > (_SECONDS_KEPT if self._holds(key_id) else _SECONDS_BETWEEN_LOADS)
+            return tried > _SECONDS_WHILE_EMPTY
+        return tried > _SECONDS_BETWEEN_LOADS and (read > SECONDS_KEPT or not self._holds(key_id))
 
     async def _load(self) -> None:
-        self._tried_at = time.monotonic()
+        self._tried_at = self._now()
         try:
             self._keys = await asyncio.to_thread(_read_keys, self._source)
+            self._read_at = self._tried_at
         except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             # The old keys stay good: an identity provider that is down for a while must not stop the phones.
             _log.exception("signing keys could not be read", source=self._source)
+            if self._tried_at - self._read_at > SECONDS_WITHOUT_NEWS:
+                self._keys = {}
 
 
 class _StayHere(HTTPRedirectHandler):

@@ -35,6 +35,15 @@ class TokenInvalid(Problem):
     headers: ClassVar[Mapping[str, str]] = _BEARER
 
 
+class TokenTooLong(Problem):
+    """The token is good for more than a year."""
+
+    status = 401
+    code = "token_too_long"
+    title = "访问令牌有效期过长"
+    headers: ClassVar[Mapping[str, str]] = _BEARER
+
+
 class ScopeMissing(Problem):
     """The token does not carry the scope of the route."""
 

@@ -12,7 +12,7 @@ from shared.security.caller import caller_is
 from shared.security.jurisdiction import normal_division
 from shared.security.keys import ALGORITHMS, SigningKeys
 from shared.security.principal import Clearance, Principal
-from shared.security.problems import TokenExpired, TokenInvalid
+from shared.security.problems import TokenExpired, TokenInvalid, TokenTooLong
 from shared.settings import ServiceSettings
 
 _log = structlog.get_logger(__name__)
@@ -21,12 +21,16 @@ _LEEWAY_SECONDS = 30
 _SECONDS_GOOD = 10
 _MOST_REMEMBERED = 1000
 
+# A phone is lost more often than once a year, and what is never renewed is never taken back.
+_LONGEST_SECONDS = 366 * 24 * 3600
+
 
 class _Claims(BaseModel):
     """What we read of a token. `division` must be there: its absence must not mean the whole nation."""
 
     sub: str
     exp: float
+    iat: float | None = None
     scope: str = ""
     division: str
     clearance: Clearance = "open"
@@ -78,12 +82,15 @@ class TokenVerifier:
             key = await self._keys.find(header.get("kid"))
             if key is None:
                 raise jwt.InvalidKeyError("signed with a key we do not know")
-            return _Claims.model_validate(self._decode(token, key))
+            claims = _Claims.model_validate(self._decode(token, key))
         except jwt.ExpiredSignatureError:
             raise TokenExpired("请换取新的访问令牌后重发") from None
         except (jwt.PyJWTError, ValidationError) as error:
             _log.info("token refused", reason=type(error).__name__)
             raise TokenInvalid("请用本系统认可的签发方重新取得访问令牌") from None
+        if claims.exp - (time.time() if claims.iat is None else claims.iat) > _LONGEST_SECONDS:
+            raise TokenTooLong("令牌有效期不得超过一年,请让签发方缩短有效期后换取新的访问令牌")
+        return claims
 
     def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         return jwt.decode(

@@ -18,6 +18,7 @@ from shared.security.tokens import TokenVerifier
 from shared.settings import ServiceSettings
 from shared.web.context import RequestContext
 from shared.web.docs import docs_router, mount_assets
+from shared.web.doors import Doors
 from shared.web.edge import Edge
 from shared.web.operations import OPERATIONS, Check, operations_router
 from shared.web.problems import (
@@ -88,7 +89,7 @@ def create_api(
         app.include_router(router)
     mount_assets(app)
     _handle_problems(app)
-    app.add_middleware(Edge, service=service)
+    app.add_middleware(Edge, service=service, doors=Doors.of(app))
     app.add_middleware(RequestContext, service=service, templates=_templates(app), silent=OPERATIONS, refusals=refusals)
     return app
 

@@ -3,22 +3,26 @@
 import asyncio
 import re
 import zlib
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from shared.web.problems import BodyTooLarge, MalformedEncoding, Problem, UnstorableText, UnsupportedEncoding
+from shared.web.holding import Holding
+from shared.web.problems import (
+    BodyTooLarge,
+    BodyTooSlow,
+    MalformedEncoding,
+    UnstorableText,
+    UnsupportedEncoding,
+)
 
 MEBIBYTE = 1024 * 1024
 
-# Bytes as they are sent, and once decompressed.
-_SENT = 5 * MEBIBYTE
-_UNPACKED = 20 * MEBIBYTE
+# A batch of a phone over a poor connection arrives in a few seconds. Who takes longer holds memory of everybody's.
+SECONDS_TO_ARRIVE = 30.0
 
-# How much of a refused body is read and thrown away: a client that is still sending often misses an early answer.
-_DISCARDED_BYTES = 64 * MEBIBYTE
-_DISCARDED_SECONDS = 10
 _GZIP = 31
 
 # A NUL, a high half that no low one follows, a low one that follows no high one.
@@ -32,48 +36,91 @@ _ESCAPED = re.compile(
 _RAW_HALF = re.compile(rb"\xed[\xa0-\xbf]")
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The decompressed body; a problem for one that is too large, badly compressed or not storable."""
-    headers, incoming = Headers(scope=scope), _Incoming(receive)
-    try:
-        body = await _read(headers, incoming)
-    except Problem:
-        await _discard(incoming)
-        raise
-    _refuse_unstorable(scope, headers, body)
-    return body
+@dataclass(frozen=True)
+class Limits:
+    """Most bytes of a body: as it is sent, and once unpacked."""
+
+    sent: int
+    unpacked: int
 
 
-class _Incoming:
+@dataclass(frozen=True)
+class Patience:
+    """How much of a refused body is thrown away after the answer: closed on at once, a client that is still sending
+    often misses it.
+    """
+
+    most: int
+    seconds: float
+
+
+OF_KNOWN = Limits(5 * MEBIBYTE, 20 * MEBIBYTE)
+OF_STRANGERS = Limits(256 * 1024, 256 * 1024)
+"""Of those whom no token names: a station's signed answer is a few hundred bytes, and must be whole to be proven."""
+
+WITH_KNOWN = Patience(64 * MEBIBYTE, 10)
+WITH_STRANGERS = Patience(1 * MEBIBYTE, 2)
+
+
+class Incoming:
     """The chunks of a body as they arrive."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.more = True
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.receive = receive
+        headers = Headers(scope=scope)
+        self.length = _length(headers)
+        self.more = self.length > 0 or "transfer-encoding" in headers
 
     async def chunk(self) -> bytes:
-        message = await self._receive()
+        """The next one; ClientDisconnect when there will be none."""
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         self.more = message.get("more_body", False)
         return bytes(message.get("body", b""))
 
+    async def discard(self, patience: Patience) -> None:
+        """Let the client finish sending, within reason."""
+        left = patience.most
+        try:
+            async with asyncio.timeout(patience.seconds):
+                while self.more and left > 0:
+                    left -= len(await self.chunk())
+        except (TimeoutError, ClientDisconnect):
+            return
 
-async def _read(headers: Headers, incoming: _Incoming) -> bytes:
-    length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > _SENT:
-        raise _too_large(_SENT)
+
+def is_announced_too_large(incoming: Incoming, limits: Limits) -> bool:
+    """Whether a body says itself that it is too large: nothing of it needs to be read to refuse it."""
+    return incoming.length > limits.sent
+
+
+async def read_body(scope: Scope, incoming: Incoming, limits: Limits, holding: Holding) -> bytes:
+    """The decompressed body; a problem for one that is too large, too slow, badly compressed or not storable."""
+    headers = Headers(scope=scope)
+    try:
+        async with asyncio.timeout(SECONDS_TO_ARRIVE):
+            body = await _read(headers, incoming, limits, holding)
+    except TimeoutError:
+        raise BodyTooSlow(f"请求内容须在 {SECONDS_TO_ARRIVE:.0f} 秒内发完,请检查网络或分批提交") from None
+    _refuse_unstorable(scope, headers, body)
+    return body
+
+
+async def _read(headers: Headers, incoming: Incoming, limits: Limits, holding: Holding) -> bytes:
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("gzip", "identity"):
         raise UnsupportedEncoding("请用 gzip 压缩,或不压缩")
-    inflate = _Inflate() if encoding == "gzip" else None
+    inflate = _Inflate(limits.unpacked) if encoding == "gzip" else None
     parts, received = [], 0
     while incoming.more:
         chunk = await incoming.chunk()
         received += len(chunk)
-        if received > _SENT:
-            raise _too_large(_SENT)
-        parts.append(inflate.feed(chunk) if inflate else chunk)
+        if received > limits.sent:
+            raise too_large(limits.sent)
+        part = inflate.feed(chunk) if inflate else chunk
+        holding.add(len(part))
+        parts.append(part)
     if inflate:
         inflate.finish()
     return b"".join(parts)
@@ -82,8 +129,8 @@ async def _read(headers: Headers, incoming: _Incoming) -> bytes:
 class _Inflate:
     """gzip, stopped as soon as the limit is passed: a bomb costs no more memory than an honest body."""
 
-    def __init__(self) -> None:
-        self._left = _UNPACKED
+    def __init__(self, limit: int) -> None:
+        self._limit = self._left = limit
         self._stream = zlib.decompressobj(_GZIP)
 
     def feed(self, chunk: bytes) -> bytes:
@@ -93,7 +140,7 @@ class _Inflate:
             raise _malformed() from None
         self._left -= len(plain)
         if self._left < 0:
-            raise _too_large(_UNPACKED)
+            raise too_large(self._limit)
         return plain
 
     def finish(self) -> None:
@@ -101,21 +148,10 @@ class _Inflate:
             raise _malformed()
 
 
-async def _discard(incoming: _Incoming) -> None:
-    """Let the client finish sending, within reason, so that it reads the answer instead of a broken connection."""
-    left = _DISCARDED_BYTES
-    try:
-        async with asyncio.timeout(_DISCARDED_SECONDS):
-            while incoming.more and left > 0:
-                left -= len(await incoming.chunk())
-    except (TimeoutError, ClientDisconnect):
-        return
-
-
 def is_storable(body: bytes) -> bool:
     """Whether PostgreSQL can keep the text of a JSON body; UTF-16 and UTF-32 are full of NULs, which it cannot.
 
-    In linear time and without parsing: nobody has looked at the caller's token yet.
+    In linear time and without parsing: a station's call comes here before its signature is looked at.
     """
     if b"\0" in body or _RAW_HALF.search(body):
         return False
@@ -131,8 +167,15 @@ def _refuse_unstorable(scope: Scope, headers: Headers, body: bytes) -> None:
         raise UnstorableText("请用 UTF-8 编码,删去 NUL 字符(\\u0000)和不成对的代理字符后重发")
 
 
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"请求内容至多 {limit // MEBIBYTE} MiB,请分批提交", limit_bytes=limit)
+def _length(headers: Headers) -> int:
+    told = headers.get("content-length", "0")
+    return int(told) if told.isdecimal() else 0
+
+
+def too_large(limit: int) -> BodyTooLarge:
+    """The problem that tells a limit."""
+    told = f"{limit // MEBIBYTE} MiB" if limit >= MEBIBYTE else f"{limit // 1024} KiB"
+    return BodyTooLarge(f"请求内容至多 {told},请分批提交", limit_bytes=limit)
 
 
 def _malformed() -> MalformedEncoding:

@@ -1,52 +1,73 @@
-"""The edge of a request: its whole body within limits first, then the application, run again after a deadlock."""
+"""The edge of a request: who asks, then its whole body within limits, then the application, run again after a deadlock.
+
+Nothing of a body is read before its length, as announced, and its sender's token were looked at.
+"""
 
 import asyncio
 import random
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database.errors import is_repeatable
 from shared.observability.metrics import REQUESTS_REPEATED
-from shared.security.problems import TokenMissing
-from shared.web.body import read_body
+from shared.security.principal import Principal
+from shared.web.body import Incoming, Patience, is_announced_too_large, read_body, too_large
+from shared.web.doors import Door, Doors, patience_with, refuse_unknown_parameters
 from shared.web.failures import problem_of
+from shared.web.heads import refuse_large_head
+from shared.web.holding import Held, Holding
 from shared.web.problems import Problem, problem_response
 
 REPEATS = 3
-LARGE = 256 * 1024
+
+_COUNTY = 6
+STRANGERS = "strangers"
+"""Whoever calls without a token shares one share."""
 
 
 class Edge:
     """ASGI middleware. A request is run again only while nothing of an answer was sent, so nobody sees two."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
+    def __init__(self, app: ASGIApp, service: str, doors: Doors) -> None:
         self._app = app
         self._service = service
+        self._doors = doors
+        self._held = Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        door = self._doors.find(scope) if scope["type"] == "http" else None
+        if door is None:
+            # Not a request, or one for nothing that there is: nobody reads its body.
             await self._app(scope, receive, send)
             return
+        scope["endpoint"] = door.endpoint
+        await self._answer(door, scope, receive, send)
+
+    async def _answer(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        incoming, who = Incoming(scope, receive), None
         try:
-            body = await read_body(scope, receive)
-            if len(body) > LARGE:
-                await _require_known_sender(scope)
+            refuse_large_head(scope)
+            if is_announced_too_large(incoming, door.limits):
+                who = await _sender_if_good(door, scope)
+                raise too_large(door.limits.sent)
+            who = await door.sender(scope)
+            refuse_unknown_parameters(door, scope)
+            with Holding(self._held, _county(who)) as holding:
+                body = await read_body(scope, incoming, door.limits, holding)
+                await self._run(scope, body, receive, send)
         except ClientDisconnect:
             return
         except Problem as problem:
-            await problem_response(problem, {"Connection": "close"})(scope, receive, send)
-            return
-        await self._run(scope, body, receive, send)
+            await _refuse(problem, scope, incoming, patience_with(who is not None), send)
 
     async def _run(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         for repeats_left in reversed(range(REPEATS + 1)):
             answer = _Answer(send)
-            attempt = _plain_scope(scope, body)
             try:
-                await self._app(attempt, _replay(body, receive), answer)
+                await self._app(_plain_scope(scope, body), _replay(body, receive), answer)
                 return
             except Exception as error:
                 repeat = repeats_left > 0 and is_repeatable(error)
@@ -56,19 +77,32 @@ class Edge:
                 if problem:
                     await problem_response(problem)(scope, receive, send)
                     return
-            finally:
-                # The route is known only now; logs and metrics outside want to name it.
-                scope["endpoint"] = attempt.get("endpoint")
             REQUESTS_REPEATED.labels(self._service).inc()
             await asyncio.sleep(random.uniform(0.01, 0.05))  # noqa: S311 - only to part two that met
 
 
-async def _require_known_sender(scope: Scope) -> None:
-    """Parsing a large body is work for known clients only: 20 KB of gzip can be a second of it."""
-    kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        raise TokenMissing("请在 Authorization 头中带上 Bearer 令牌")
-    await scope["app"].state.tokens.verify(token.strip())
+async def _sender_if_good(door: Door, scope: Scope) -> Principal | None:
+    """Who asks, where that decides about kindness alone."""
+    try:
+        return await door.sender(scope)
+    except Problem:
+        return None
+
+
+async def _refuse(problem: Problem, scope: Scope, incoming: Incoming, patience: Patience, send: Send) -> None:
+    """The answer at once; a client that is still sending is then let finish, within reason, so that it reads it."""
+    if not incoming.more:
+        await problem_response(problem)(scope, incoming.receive, send)
+        return
+    answer = problem_response(problem, {"Connection": "close"})
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+    await incoming.discard(patience)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _county(who: Principal | None) -> str:
+    return STRANGERS if who is None else who.division[:_COUNTY]
 
 
 def _plain_scope(scope: Scope, body: bytes) -> Scope:

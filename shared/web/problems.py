@@ -83,6 +83,31 @@ class BodyTooLarge(Problem):
     title = "请求内容过大"
 
 
+class BodyTooSlow(Problem):
+    """Did not arrive whole in time."""
+
+    status = 408
+    code = "body_too_slow"
+    title = "请求内容未按时发完"
+
+
+class TooManyBodies(Problem):
+    """The process holds as many bytes of bodies as it may."""
+
+    status = 503
+    code = "too_many_bodies"
+    title = "同时处理的内容过多"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
+class HeadTooLarge(Problem):
+    """Too many headers, or too long ones."""
+
+    status = 431
+    code = "head_too_large"
+    title = "请求头过多或过长"
+
+
 class ContentTooLarge(Problem):
     """One thing in the request is larger than a fact may be."""
 

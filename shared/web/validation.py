@@ -74,7 +74,7 @@ _MESSAGES = {
 
 def fault_list(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """pydantic's errors as `[{pointer, message}]`, the first hundred of them."""
-    return [{"pointer": _pointer(fault["loc"]), "message": _message(fault)} for fault in faults[:SHOWN]]
+    return [{"pointer": pointer(fault["loc"]), "message": _message(fault)} for fault in faults[:SHOWN]]
 
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:
@@ -93,7 +93,7 @@ def _problem(faults: Sequence[Mapping[str, Any]], body: Any) -> Problem:
     return InvalidRequest(f"共 {len(faults)} 处需要修改,见 errors", errors=fault_list(faults))
 
 
-def _pointer(loc: Sequence[str | int]) -> str:
+def pointer(loc: Sequence[str | int]) -> str:
     """JSON pointer into the body, or `query:limit`; a key the caller invented is shown only if it looks like a name."""
     parts = [str(part) if isinstance(part, int) or _NAME.fullmatch(part) else "*" for part in loc]
     if parts and parts[0] in ("query", "path", "header", "cookie"):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -60,6 +64,30 @@ def test_every_route_declares_its_protection(service: str, tmp_path: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
+@pytest.mark.parametrize("service", SERVICES)
+async def test_without_a_token_no_body_is_read_but_a_small_one_of_a_signed_call(service: str, tmp_path: Path) -> None:
+    app: FastAPI = _module(service, "app").create_app(_settings(service, tmp_path))
+    answers = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        for name, protection in protections(app).items():
+            method, path = name.split()
+            if protection != "public":
+                address = re.sub(r"\{\w+\}", str(uuid4()), path)
+                answer = await client.request(method, address, content=b"x" * 262_145)
+                answers[name] = (protection == "signature_protected", answer.json()["code"])
+    assert set(answers.values()) <= {(False, "token_missing"), (True, "body_too_large")}
+    assert len(answers) > 5
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_field_that_a_request_does_not_have_is_refused(service: str, tmp_path: Path) -> None:
+    app: FastAPI = _module(service, "app").create_app(_settings(service, tmp_path))
+    dependants = [getattr(context, "dependant", None) for context in iter_route_contexts(app.routes)]
+    bodies = {field.field_info.annotation for known in dependants if known for field in known.body_params} - {bytes}
+    assert bodies
+    assert [body.__name__ for body in bodies if body.model_config.get("extra") != "forbid"] == []
+
+
 @pytest.mark.parametrize("service", SERVICES)
 async def test_upgrade_head_gives_exactly_the_tables_of_the_models(
     service: str, make_database: Callable[[], str]

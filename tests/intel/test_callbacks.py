@@ -59,6 +59,17 @@ async def test_received_accepted_closed_each_leave_a_fact_and_a_trace(intel: Int
     assert timeline[-1]["to"] == "演示警员"
 
 
+async def test_a_call_of_more_than_256_kib_is_too_large_although_it_is_signed(
+    intel: Intel, order: dict[str, Any]
+) -> None:
+    about = {"order_id": order["order_id"], "event": "received"}
+    spare = 262_144 - len(json.dumps({"at": datetime.now(UTC).isoformat(), **about, "note": ""}))
+    taken = await intel.call_back({**about, "note": "x" * spare})
+    assert taken.status_code != 413, taken.text
+    answer = await intel.call_back({**about, "note": "x" * (spare + 1)})
+    assert (answer.status_code, answer.json()["limit_bytes"]) == (413, 262_144)
+
+
 async def test_the_name_of_who_took_it_is_sealed_published_nowhere_and_shown(
     intel: Intel, order: dict[str, Any]
 ) -> None:

@@ -435,3 +435,16 @@ async def test_reports_are_paged_without_gaps_or_repeats(intel: Intel) -> None:
         seen += [line["report_id"] for line in page["items"]]
         path = page["next"] and f"/v1/reports?limit=2&after={page['next']}"
     assert seen == filed[::-1]
+
+
+async def test_a_filter_that_there_is_not_is_told_with_the_right_ones(intel: Intel) -> None:
+    refused = {}
+    for asked in ("state=opened", "stat=closed", "division=999999"):
+        answer = await intel.get(f"/v1/reports?{asked}")
+        refused[asked] = (answer.status_code, [f["message"] for f in answer.json().get("errors", [])])
+    assert refused["division=999999"] == (404, [])
+    assert refused["stat=closed"] == (422, ["没有这个参数,可用的有 state、after、limit、division"])
+    status, [message] = refused["state=opened"]
+    assert status == 422
+    assert all(state in message for state in ("recorded", "ordered", "closed"))
+    assert (await intel.get("/v1/reports?state=ordered&division=411622")).status_code == 200

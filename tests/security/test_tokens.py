@@ -24,7 +24,7 @@ from shared.security import tokens as tokens_module
 from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, DevKeys, ensure_dev_keys, issue_token
 from shared.security.keys import SigningKeys
 from shared.security.principal import Principal
-from shared.security.problems import IdentityUnavailable, TokenExpired, TokenInvalid
+from shared.security.problems import IdentityUnavailable, TokenExpired, TokenInvalid, TokenTooLong
 from shared.security.tokens import TokenVerifier
 from shared.settings import SettingsError
 from tests.security.tokens import claims, signed
@@ -232,15 +232,74 @@ async def test_a_broken_key_does_not_take_the_others_with_it(dev_keys: DevKeys, 
     assert await TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=keys).verify(signed(dev_keys))
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watched(dev_keys: DevKeys, clock: Clock) -> TokenVerifier:
+    """A verifier whose keys grow old by the clock."""
+    keys = SigningKeys(str(dev_keys.jwks_path), clock)
+    return TokenVerifier(issuer=DEV_ISSUER, audience=DEV_AUDIENCE, keys=keys)
+
+
 @pytest.mark.parametrize("published", [{"keys": BROKEN}, {"keys": []}, {"keys": None}, [], "no object"])
-async def test_a_rotation_without_any_usable_key_leaves_the_old_ones(
-    dev_keys: DevKeys, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch, published: Any
+async def test_a_rotation_without_any_usable_key_leaves_the_old_ones_for_half_a_day(
+    dev_keys: DevKeys, watched: TokenVerifier, clock: Clock, published: Any
 ) -> None:
-    token, other = signed(dev_keys), signed(dev_keys, sub="another")
-    assert await verifier.verify(token)
-    monkeypatch.setattr(keys_module, "_SECONDS_KEPT", 0)
+    first, second, third = (signed(dev_keys, sub=name) for name in "abc")
+    assert await watched.verify(first)
     dev_keys.jwks_path.write_text(json.dumps(published))
-    assert await verifier.verify(other)
+    clock.seconds += 12 * 3600
+    assert await watched.verify(second)
+    clock.seconds += 61
+    with pytest.raises(IdentityUnavailable):
+        await watched.verify(third)
+
+
+async def test_a_removed_key_works_for_its_cache_time_and_no_longer(
+    dev_keys: DevKeys, watched: TokenVerifier, clock: Clock, tmp_path: Path
+) -> None:
+    assert await watched.verify(signed(dev_keys))
+    new = ensure_dev_keys(tmp_path / "new")
+    old_token = signed(dev_keys, sub="another")
+    dev_keys.jwks_path.write_bytes(new.jwks_path.read_bytes())
+    clock.seconds += 291
+    with pytest.raises(TokenInvalid):
+        await watched.verify(old_token)
+    assert await watched.verify(signed(new))
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"iat": datetime.now(UTC), "exp": datetime.now(UTC) + timedelta(days=367)},
+        {"iat": datetime.now(UTC) - timedelta(days=360), "exp": datetime.now(UTC) + timedelta(days=7)},
+        {"exp": datetime.now(UTC) + timedelta(days=367)},
+    ],
+)
+async def test_a_token_that_is_good_for_more_than_a_year_is_refused(
+    dev_keys: DevKeys, verifier: TokenVerifier, claimed: dict[str, Any]
+) -> None:
+    with pytest.raises(TokenTooLong) as refused:
+        await verifier.verify(signed(dev_keys, **claimed))
+    assert "一年" in refused.value.detail
+
+
+@pytest.mark.parametrize("given", [{}, {"iat": datetime.now(UTC)}])
+async def test_a_token_that_is_good_for_a_year_is_taken(
+    dev_keys: DevKeys, verifier: TokenVerifier, given: dict[str, Any]
+) -> None:
+    assert await verifier.verify(signed(dev_keys, exp=datetime.now(UTC) + timedelta(days=365), **given))
 
 
 @pytest.mark.parametrize("path", ["/elsewhere", "/garbled"])

@@ -8,7 +8,7 @@ import httpx
 from fastapi import APIRouter, FastAPI
 
 from shared.database.unit import Database
-from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys
+from shared.security.dev_issuer import DEV_AUDIENCE, DEV_ISSUER, ensure_dev_keys, issue_token
 from shared.settings import ServiceSettings
 from shared.web.api import create_api
 from shared.web.operations import Check
@@ -23,6 +23,12 @@ def settings_for(keys_folder: Path) -> ServiceSettings:
         jwt_audience=DEV_AUDIENCE,
         jwks=str(ensure_dev_keys(keys_folder).jwks_path),
     )
+
+
+def token_for(keys_folder: Path, *scopes: str, subject: str = "someone", division: str = "411622") -> str:
+    """The value of an Authorization header."""
+    key = ensure_dev_keys(keys_folder).private_key_path
+    return f"Bearer {issue_token(key, subject=subject, scopes=scopes, division=division)}"
 
 
 def tiny_app(

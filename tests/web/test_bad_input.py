@@ -15,10 +15,10 @@ from fastapi import APIRouter, Body, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.security.dependencies import public
+from shared.security.dependencies import requires
 from shared.web.body import MEBIBYTE, is_storable
 from shared.web.pages import PageLimit
-from tests.web.apps import client_of, problem_of, tiny_app
+from tests.web.apps import client_of, problem_of, tiny_app, token_for
 from tests.web.conftest import LogLines
 
 CITIZEN_NUMBER = "11010519491231002X"
@@ -48,7 +48,7 @@ class Batch(BaseModel):
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(public)])
+    router = APIRouter(prefix="/v1", dependencies=[Depends(requires("tiny"))])
 
     @router.post("/batches")
     async def take(batch: Batch) -> int:
@@ -66,11 +66,15 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async def pages(limit: PageLimit = 100) -> int:
         return limit
 
+    @router.get("/things/{name}")
+    async def one(name: str) -> str:
+        return name
+
     @router.get("/broken")
     async def broken() -> None:
         raise RuntimeError(f"a bug while working on {CITIZEN_NUMBER}")
 
-    async with client_of(tiny_app(tmp_path, [router])) as client:
+    async with client_of(tiny_app(tmp_path, [router]), authorization=token_for(tmp_path, "tiny")) as client:
         yield client
 
 
@@ -230,18 +234,7 @@ async def test_bad_characters_of_a_csv_file_are_left_to_who_reads_its_lines(clie
     assert answer.json() == 4
 
 
-@pytest.mark.parametrize(("token", "code"), [(None, "token_missing"), ("Bearer nonsense", "token_invalid")])
-async def test_a_large_body_of_a_stranger_is_not_parsed(
-    client: httpx.AsyncClient, token: str | None, code: str
-) -> None:
-    body = gzip.compress(b"[" + b"0," * MEBIBYTE)  # no JSON: whoever parses it says so
-    headers = {"content-encoding": "gzip", "content-type": "application/json"}
-    sent = headers if token is None else headers | {"authorization": token}
-    problem = problem_of(await client.post("/v1/batches", content=body, headers=sent))
-    assert (problem["status"], problem["code"]) == (401, code)
-
-
-@pytest.mark.parametrize("address", ["/v1/batches?limit=%00", "/v1/%00"])
+@pytest.mark.parametrize("address", ["/v1/batches?limit=%00", "/v1/things/%00"])
 async def test_nul_in_an_address_is_refused(client: httpx.AsyncClient, address: str) -> None:
     assert problem_of(await client.get(address))["code"] == "unstorable_text"
 

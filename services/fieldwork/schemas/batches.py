@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_ITEMS = 500
 
 RawItems = Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
-class SyncBatch(BaseModel):
+class Batch(BaseModel):
+    """What all batches share: a misspelt field is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SyncBatch(Batch):
     """1 to 500 items of the types activity, arrival, departure."""
 
     items: RawItems = Field(
@@ -47,7 +53,7 @@ class SyncBatch(BaseModel):
     )
 
 
-class VerdictBatch(BaseModel):
+class VerdictBatch(Batch):
     """1 to 500 verdicts."""
 
     verdicts: RawItems = Field(
@@ -76,7 +82,7 @@ class VerdictBatch(BaseModel):
     )
 
 
-class CertificateBatch(BaseModel):
+class CertificateBatch(Batch):
     """1 to 500 certificates."""
 
     items: RawItems = Field(
@@ -94,7 +100,7 @@ class CertificateBatch(BaseModel):
     )
 
 
-class RosterBatch(BaseModel):
+class RosterBatch(Batch):
     """1 to 500 rostered days; `on_duty: false` takes one back, a day that has come needs a reason."""
 
     items: RawItems = Field(
@@ -113,7 +119,7 @@ class RosterBatch(BaseModel):
     )
 
 
-class RosterConfirmationBatch(BaseModel):
+class RosterConfirmationBatch(Batch):
     """1 to 500 decisions about corrections of rosters."""
 
     items: RawItems = Field(
@@ -129,7 +135,7 @@ class RosterConfirmationBatch(BaseModel):
     )
 
 
-class ForeignVillageBatch(BaseModel):
+class ForeignVillageBatch(Batch):
     """1 to 500 foreign names of villages."""
 
     items: RawItems

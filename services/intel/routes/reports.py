@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.intel.schemas import (
     Callback,
@@ -29,7 +29,7 @@ from services.intel.service.ordering import Ordering
 from services.intel.service.reading import Reading
 from shared.security.dependencies import requires, signature_protected
 from shared.security.principal import Principal
-from shared.web.divisions import DivisionCode
+from shared.web.divisions import DivisionFilter
 from shared.web.pages import Page, PageCursor, PageLimit
 from shared.web.unit import UnitOfWork
 
@@ -38,7 +38,6 @@ router = APIRouter(prefix="/v1", tags=["intel"])
 Reporter = Annotated[Principal, Depends(requires("intel:report"))]
 Reader = Annotated[Principal, Depends(requires("intel:read"))]
 Dispatcher = Annotated[Principal, Depends(requires("intel:dispatch"))]
-Division = Annotated[DivisionCode, Query(description="区划代码前缀")]
 
 
 @router.post("/reports", status_code=201, responses={200: {"model": Filed, "description": "同一上报已收到过"}})
@@ -55,7 +54,7 @@ async def file_report(new: NewReport, who: Reporter, unit: UnitOfWork, request: 
 async def list_reports(
     who: Reader,
     unit: UnitOfWork,
-    division: Division = "",
+    division: DivisionFilter,
     state: State | None = None,
     after: PageCursor = None,
     limit: PageLimit = 100,
@@ -104,7 +103,7 @@ async def list_queue(
     who: Reader,
     work: UnitOfWork,
     request: Request,
-    division: Division = "",
+    division: DivisionFilter,
     unit: UUID | None = None,
     rests: Rests | None = None,
     after: PageCursor = None,

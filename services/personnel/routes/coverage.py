@@ -7,11 +7,12 @@ from datetime import date
 from fastapi import APIRouter
 
 from services.personnel.repository.coverage import Question
-from services.personnel.routes.dependencies import InDivision, Reader
+from services.personnel.routes.dependencies import Reader
 from services.personnel.schemas.answers import Coverage
 from services.personnel.service.coverage import START, CoverageReport
 from shared.clock import shanghai_day
 from shared.contracts.personnel import Post, VillageKind
+from shared.web.divisions import AskedDivision
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
 from shared.web.unit import UnitOfWork
 
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/v1/coverage", tags=["coverage"])
 
 @router.get("")
 async def coverage(
-    division: InDivision,
+    division: AskedDivision,
     on: date,
     post: Post,
     who: Reader,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from starlette.requests import Request
 
 from services.personnel.service.states import WholeStates
 from shared.database.unit import Unit
 from shared.security.dependencies import requires
 from shared.security.principal import Principal
-from shared.web.divisions import DivisionCode
 
 Reader = Annotated[Principal, Depends(requires("personnel:read"))]
 Writer = Annotated[Principal, Depends(requires("personnel:write"))]
@@ -20,6 +19,3 @@ Writer = Annotated[Principal, Depends(requires("personnel:write"))]
 def whole_states(request: Request, unit: Unit, who: Principal) -> WholeStates:
     """The use cases with this request's transaction and the service's vault."""
     return WholeStates(unit, request.app.state.vault, who)
-
-
-InDivision = Annotated[DivisionCode, Query(description="2, 4, 6, 9 or 12 digits")]

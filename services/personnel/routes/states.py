@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.personnel.errors import IdMismatch
-from services.personnel.routes.dependencies import InDivision, Reader, Writer, whole_states
+from services.personnel.routes.dependencies import Reader, Writer, whole_states
 from services.personnel.rules.divisions import padded
 from services.personnel.schemas.answers import Batch, Outcome, Outcomes
 from services.personnel.schemas.items import ITEMS, DivisionItem, Item, OfficerItem
 from services.personnel.service.states import Result
 from shared.reference.states import from_columns
+from shared.web.divisions import AskedDivision
 from shared.web.pages import Page, PageCursor, PageLimit, decode_cursor, encode_cursor
 from shared.web.problems import InvalidRequest, Problem, problem_response
 from shared.web.unit import UnitOfWork
@@ -73,7 +74,7 @@ def _page_route(router: APIRouter, kind: type[Item]) -> None:
 
     @router.get("", name=f"page of {kind.PLURAL}", response_model=Page[state])
     async def page(
-        division: InDivision,
+        division: AskedDivision,
         request: Request,
         who: Reader,
         unit: UnitOfWork,

@@ -16,6 +16,8 @@ from shared.contracts.personnel import DivisionV1, OfficerV1
 class Batch(BaseModel):
     """Up to 500 states, each as in the PUT of a single one; a bad item never stops the others."""
 
+    model_config = ConfigDict(extra="forbid")
+
     items: list[dict[str, Any]] = Field(min_length=1, max_length=500)
 
 

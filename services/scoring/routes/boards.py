@@ -13,7 +13,7 @@ from services.scoring.schemas import Month, Recomputation, SchemeId, Scoreboard,
 from services.scoring.service.boards import Boards
 from services.scoring.service.marking import score_division_anew
 from shared.security.audit import record_audit
-from shared.web.divisions import DivisionCode
+from shared.web.divisions import AskedDivision
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
 from shared.web.unit import UnitOfWork
 
@@ -29,7 +29,7 @@ TheBoards = Annotated[Boards, Depends(_boards)]
 
 @router.get("/scoreboard")
 async def scoreboard(
-    division: DivisionCode,
+    division: AskedDivision,
     period: Month,
     scheme: SchemeId,
     boards: TheBoards,
@@ -43,7 +43,7 @@ async def scoreboard(
 
 @router.get("/scoreboard/summary")
 async def summary(
-    division: DivisionCode,
+    division: AskedDivision,
     period: Month,
     scheme: SchemeId,
     boards: TheBoards,
