@@ -1,4 +1,4 @@
-"""The right values nearest to a wrong one, among those that the asking division has."""
+"""Whether something is unknown for good, and the right values nearest to it that the asking division has."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from difflib import get_close_matches
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.contracts.personnel import AreaV1, AssignmentV1, DivisionV1, OfficerV1, OrganisationV1, SchemeBindingV1
 from shared.identifiers import normal_badge
+from shared.messaging.pulses import knows_everything
 from shared.reference.queries import gone
 from shared.security.jurisdiction import normal_division
 
+REFERENCE_KINDS = (OfficerV1, DivisionV1, OrganisationV1, AreaV1, AssignmentV1, SchemeBindingV1)
 NAMED = 3
 """So many are named at most."""
 _ALIKE = 0.7
@@ -33,6 +36,11 @@ _VILLAGES = text(
       AND (starts_with(code, left(:code, 9)) OR right(code, 6) = right(:code, 6)) LIMIT 500
     """
 )
+
+
+async def everything_is_known(connection: AsyncConnection) -> bool:
+    """Whether all that personnel has said is applied here, so that what is not known is unknown."""
+    return await knows_everything(connection, *REFERENCE_KINDS)
 
 
 async def nearest_badges(connection: AsyncConnection, badge: str, division: str) -> list[str]:

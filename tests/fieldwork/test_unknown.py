@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.fieldwork.service.certainty import KINDS
 from shared.contracts.envelope import Fact
 from shared.contracts.pulse import PersonnelHeartbeatV1
 from shared.messaging.pulses import hear, tell_ends
 from shared.messaging.topics import PARTITIONS
+from shared.reference.nearest import REFERENCE_KINDS
 from tests.fieldwork.support import (
     AUXILIARY,
     OTHER_COUNTY_VILLAGE,
@@ -38,7 +38,7 @@ def certain(fieldwork: Fieldwork) -> Certain:
         async with fieldwork.database.unit() as unit:
             beat = PersonnelHeartbeatV1(service="personnel", at=datetime.now(UTC))
             await hear([Fact.of(beat, time=beat.at, actor="personnel", jurisdiction="")], unit)
-            topics = {kind.TOPIC for kind in KINDS}
+            topics = {kind.TOPIC for kind in REFERENCE_KINDS}
             await tell_ends(unit.connection, [(topic, n) for topic in topics for n in range(PARTITIONS)])
 
     return know

@@ -10,15 +10,12 @@ from pydantic import BaseModel
 
 from services.fieldwork.errors import NotKnownYet, OfficerUnknownYet, SchemeUnknownYet, VillageUnknownYet
 from services.fieldwork.service.entries import Entry
-from shared.contracts.personnel import AreaV1, AssignmentV1, DivisionV1, OfficerV1, OrganisationV1, SchemeBindingV1
 from shared.database.unit import Unit
-from shared.messaging.pulses import knows_everything
 from shared.reference.bindings import known_bindings
-from shared.reference.nearest import nearest_badges, nearest_villages
+from shared.reference.nearest import everything_is_known, nearest_badges, nearest_villages
 from shared.security.principal import Principal
 from shared.web.problems import Problem
 
-KINDS = (OfficerV1, DivisionV1, OrganisationV1, AreaV1, AssignmentV1, SchemeBindingV1)
 EXPLAINED = 20
 """So many items of a batch are told the nearest right values."""
 
@@ -26,7 +23,7 @@ EXPLAINED = 20
 async def settle_unknown(unit: Unit, who: Principal, entries: Sequence[Entry[Any]]) -> None:
     """Reject what will not be known later either: the same item may be sent again once it is put right."""
     waiting = [(entry, problem) for entry in entries if (problem := _may_be_certain(entry))]
-    if not waiting or not await knows_everything(unit.connection, *KINDS):
+    if not waiting or not await everything_is_known(unit.connection):
         return
     for n, (entry, problem) in enumerate(waiting):
         nearest = await _nearest(unit, who, problem) if n < EXPLAINED else []
