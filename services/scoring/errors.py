@@ -64,6 +64,14 @@ class SchemeUnknown(Problem):
     title = "没有这个考核方案"
 
 
+class DivisionUnknown(Problem):
+    """No such division, or neither inside the caller's jurisdiction nor around it: the answer does not tell which."""
+
+    status = 404
+    code = "scoring.division_unknown"
+    title = "没有这个区划"
+
+
 class SheetFailed(Problem):
     """The sheet could not be computed; `reason` names the kind of error, `next_try` says when it is tried again."""
 

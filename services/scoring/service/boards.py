@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from services.scoring.errors import SchemeUnknown, SchemeUnusable
+from services.scoring.errors import DivisionUnknown, SchemeUnknown, SchemeUnusable
 from services.scoring.repository import boards
 from services.scoring.repository.boards import Position, Question, Ranked
 from services.scoring.rules import measure_period
@@ -29,7 +29,7 @@ class Boards:
 
     async def page(self, division: str, day: date, scheme_id: str, after: Position | None, limit: int) -> Scoreboard:
         """Some places, best first."""
-        scheme, ask = self._ask(division, day, scheme_id)
+        scheme, ask = await self._ask(division, day, scheme_id)
         found = await boards.page(self._connection, ask, after, limit + 1)
         shown = found[:limit]
         more = encode_cursor((str(shown[-1].total), shown[-1].officer_id)) if len(found) > limit else None
@@ -38,7 +38,7 @@ class Boards:
 
     async def summary(self, division: str, day: date, scheme_id: str, places: int) -> Summary:
         """The first and the last places, and the vacancies."""
-        scheme, ask = self._ask(division, day, scheme_id)
+        scheme, ask = await self._ask(division, day, scheme_id)
         vacant = await boards.vacancies(self._connection, ask)
         return Summary(
             top=await self._ranks(await boards.page(self._connection, ask, None, places)),
@@ -47,7 +47,7 @@ class Boards:
             **await self._head(scheme, ask),
         )
 
-    def _ask(self, division: str, day: date, scheme_id: str) -> tuple[Scheme, Question]:
+    async def _ask(self, division: str, day: date, scheme_id: str) -> tuple[Scheme, Question]:
         scheme = self._rubrics.find(scheme_id)
         if self._rubrics.is_broken(scheme_id):
             raise SchemeUnusable
@@ -56,7 +56,10 @@ class Boards:
         if not scheme.measured:
             raise unmeasured(scheme)
         period = measure_period(scheme.plan.rubric, day)
-        return scheme, Question(scheme_id, period, division, self._jurisdiction)
+        ask = Question(scheme_id, period, division, self._jurisdiction)
+        if not await boards.knows(self._connection, ask):
+            raise DivisionUnknown("请检查 division;只能查本辖区内或包含本辖区的区划")
+        return scheme, ask
 
     async def _head(self, scheme: Scheme, ask: Question) -> dict[str, Any]:
         return {
