@@ -221,6 +221,15 @@ async def test_a_link_opens_the_page_without_a_token(world: World, api: Api) -> 
     assert rows == [("scoring.page_link", OFFICER)]
 
 
+async def test_a_field_that_a_link_does_not_have_is_refused(world: World, api: Api) -> None:
+    await world.score(*world.facts.visits(1))
+    me = api.token("scoring:own", division=VILLAGE, officer=OFFICER)
+
+    answer = await api.client.post("/v1/me/page-links", json={"period": "2026-10", "sheme": "x"}, headers=me)
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/sheme")
+
+
 async def test_an_expired_link_says_so(world: World, api: Api) -> None:
     await world.score(*world.facts.visits(1))
     past = system_clock() - timedelta(seconds=1)

@@ -14,14 +14,18 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from services.cli.schemes import MODELS
 from services.scoring.repository.failures import try_again
 from services.scoring.repository.marks import mark_officers
 from services.scoring.repository.sheets import sheets_of
+from services.scoring.rubric import Rubric
+from services.scoring.rules import Period, evidence_from
 from services.scoring.service import recompute
 from services.scoring.service.calendar import keep_up
 from services.scoring.service.recomputing import Recomputing
 from services.scoring.service.rubrics import Rubrics
 from shared.messaging.outbox import MAX_BODY
+from shared.schemes.checks import check_schemes
 from shared.schemes.loader import PRESETS, read_scheme
 from tests.scoring.facts import OFFICER, VILLAGE
 from tests.scoring.world import DEMO_SCHEMES, World, line
@@ -237,14 +241,9 @@ async def test_two_workers_with_other_scheme_files_settle_on_the_later_one(world
 
 
 async def test_a_shadow_is_scored_beside_what_governs_and_never_published(world: World, tmp_path: Path) -> None:
-    trial = read_scheme("wenquan", DEMO_SCHEMES)["scoring"]
-    (tmp_path / "trial").mkdir()
-    head = (PRESETS / "wenquan" / "scheme.yaml").read_text(encoding="utf-8")
-    (tmp_path / "trial" / "scheme.yaml").write_text(head.replace("wenquan", "trial"), encoding="utf-8")
-    (tmp_path / "trial" / "scoring.yaml").write_bytes(orjson.dumps(trial.content, default=str))
-    copytree(DEMO_SCHEMES / "wenquan", tmp_path / "wenquan")
+    rubrics = _with_trial(tmp_path)
     await world.hear(world.facts.binding("trial", jurisdiction=VILLAGE[:9], use="shadow"), *world.facts.visits(1))
-    await _tick(world, Recomputing(Rubrics(tmp_path)))
+    await _tick(world, Recomputing(rubrics))
     sheets = {sheet.scheme: sheet for sheet in (await world.sheets()).values()}
     assert {scheme: sheet.shadow for scheme, sheet in sheets.items()} == {"wenquan": False, "trial": True}
     told = await world.rows("SELECT attributes->>'ce_scheme' AS scheme FROM outbox")
@@ -261,6 +260,45 @@ async def test_a_townships_own_scheme_takes_the_place_of_the_countys(world: Worl
     scored = {first for (_, _, first), sheet in (await world.sheets()).items() if sheet.total is not None}
     assert scored == {date(2026, month, 1) for month in range(1, 10)} & scored
     assert date(2026, 10, 1) not in scored
+
+
+async def test_a_scheme_that_cannot_say_its_periods_fails_alone(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rubrics = _with_trial(tmp_path)
+    trial = rubrics.find("trial")
+    assert trial
+
+    def without_trial(rubric: Rubric, period: Period) -> date:
+        return evidence_from(rubric, period) if rubric is not trial.plan.rubric else date(2026, 13, 1)
+
+    monkeypatch.setattr("services.scoring.service.rubrics.evidence_from", without_trial)
+    await world.hear(world.facts.binding("trial", jurisdiction=VILLAGE[:9], use="shadow"), *world.facts.visits(1))
+    await _tick(world, Recomputing(rubrics))
+
+    assert {(row.scheme, row.reason) for row in await _failures(world)} == {("trial", "ValueError")}
+    assert {scheme for _, scheme, _ in await world.sheets()} == {"wenquan"}
+
+
+def test_a_quota_of_five_months_makes_the_scheme_unusable_and_no_other(tmp_path: Path) -> None:
+    rubrics = _with_trial(tmp_path)
+    file = tmp_path / "trial" / "scoring.yaml"
+    content = orjson.loads(file.read_bytes())
+    content["lines"]["S-102"]["parts"]["events"]["months"]["value"] = 5
+    file.write_bytes(orjson.dumps(content))
+    assert (rubrics.is_broken("trial"), rubrics.is_broken("wenquan")) == (True, False)
+    assert any("months is one of" in finding.message for finding in check_schemes(MODELS, tmp_path))
+
+
+def _with_trial(folder: Path) -> Rubrics:
+    """The demonstration's scheme, and the same again under another name."""
+    trial = read_scheme("wenquan", DEMO_SCHEMES)["scoring"]
+    (folder / "trial").mkdir()
+    head = (PRESETS / "wenquan" / "scheme.yaml").read_text(encoding="utf-8")
+    (folder / "trial" / "scheme.yaml").write_text(head.replace("wenquan", "trial"), encoding="utf-8")
+    (folder / "trial" / "scoring.yaml").write_bytes(orjson.dumps(trial.content, default=str))
+    copytree(DEMO_SCHEMES / "wenquan", folder / "wenquan")
+    return Rubrics(folder)
 
 
 async def _use(world: World, use: str) -> None:
