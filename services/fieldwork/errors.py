@@ -47,6 +47,14 @@ class InTheFuture(Problem):
     title = "时间在将来"
 
 
+class TooLate(Problem):
+    """Entered after the days that the scheme gives."""
+
+    status = 422
+    code = "fieldwork.too_late"
+    title = "超过登记期限"
+
+
 class EndsBeforeItBegins(Problem):
     """The end lies before the beginning."""
 

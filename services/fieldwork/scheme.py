@@ -3,21 +3,22 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from services.fieldwork.rules.acts import ActingPost, Office
 from services.fieldwork.rules.certificates import From
 from services.fieldwork.rules.items import CODE
+from shared.clock import shanghai_day
 from shared.schemes.sourced import SchemeModel, Sourced
 from shared.values import EARLIEST, LATEST
 
 Unit = Literal["household", "person", "time", "item"]
-Fault = Literal["missing", "unknown", "wrong_type", "not_allowed"]
+Fault = Literal["missing", "unknown", "wrong_type", "not_allowed", "in_the_future", "too_early", "another_day"]
 OfficerKind = Literal["officer", "auxiliary", "cadre", "volunteer", "mediator", "population_coordinator"]
 Act = Literal["verify", "certify", "roster"]
 
@@ -26,7 +27,7 @@ _MOST = 10**12 - 1
 _NUMBER = r"[0-9]{1,12}|(?=[0-9.]{1,13}$)[0-9]+\.[0-9]{1,3}"
 # Details are published as they came, so each has one form of a known length; whatever else a reader might take has not.
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_INSTANT = _DATE + r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+_INSTANT = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,24 @@ class DetailField(SchemeModel):
     type: Literal["text", "enum", "enums", "bool", "int", "num", "date", "instant", "uuid"]
     values: dict[str, str] = Field(default_factory=dict)
     optional: bool = False
+    not_before: str | None = None
+    """The field whose day does not come after this one's."""
+    on_the_day: bool = False
+    """It happens in the activity, so on its day."""
 
     @model_validator(mode="after")
-    def _values_belong_to_enums(self) -> "DetailField":
+    def _attributes_fit_the_type(self) -> "DetailField":
         if bool(self.values) != (self.type in ("enum", "enums")):
             raise ValueError("enum and enums have values, other types have none")
+        if (self.not_before or self.on_the_day) and self.type not in ("date", "instant"):
+            raise ValueError("only dates and instants are held against others")
         return self
+
+    def moment(self, value: Any) -> datetime | None:
+        """The instant, or the beginning of the day in Asia/Shanghai, that a well-formed value says."""
+        if value is None or self.type not in ("date", "instant"):
+            return None
+        return datetime.fromisoformat(value if self.type == "instant" else f"{value}T00:00:00+08:00")
 
     def fault(self, value: Any) -> Fault | None:
         """Say what is wrong with a value as it came in JSON."""
@@ -78,6 +91,27 @@ class ActivityKind(SchemeModel):
     def faults(self, details: Mapping[str, Any]) -> list[DetailFault]:
         """List what is wrong with an activity's details; null stands for absent."""
         return list(self._faults(details))
+
+    def time_faults(self, details: Mapping[str, Any], day: date, latest: datetime) -> list[DetailFault]:
+        """List what well-formed details say of the future, of another day, or of before what comes before it."""
+        return list(self._time_faults(details, day, latest))
+
+    def _time_faults(self, details: Mapping[str, Any], day: date, latest: datetime) -> Iterator[DetailFault]:
+        moments = {name: at for name, field in self.details.items() if (at := field.moment(details.get(name)))}
+        for name, at in moments.items():
+            field, before = self.details[name], moments.get(self.details[name].not_before or "")
+            if at > latest:
+                yield DetailFault(name, "in_the_future")
+            elif field.on_the_day and shanghai_day(at) != day:
+                yield DetailFault(name, "another_day")
+            elif before and shanghai_day(at) < shanghai_day(before):
+                yield DetailFault(name, "too_early")
+
+    @model_validator(mode="after")
+    def _companions_exist(self) -> "ActivityKind":
+        if unknown := sorted({f.not_before for f in self.details.values() if f.not_before} - self.details.keys()):
+            raise ValueError(f"not_before names unknown details: {', '.join(unknown)}")
+        return self
 
     def _faults(self, details: Mapping[str, Any]) -> Iterator[DetailFault]:
         for name in details.keys() - self.details.keys():
@@ -152,9 +186,10 @@ class Acts(SchemeModel):
 
 
 class FieldworkScheme(SchemeModel):
-    """fieldwork.yaml of a scheme."""
+    """fieldwork.yaml of a scheme; `late_after` is the number of days in which something is to be entered."""
 
     presence: Presence
+    late_after: Sourced[Annotated[int, Field(ge=1)]]
     acts: Acts
     quotas: dict[str, Quota]
     kinds: dict[str, ActivityKind]

@@ -41,6 +41,7 @@ TICKS_FAILED = Counter(
     ["service", "ticker"],
 )
 SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be computed and are tried again.", ["service"])
+LATE_ITEMS = Counter("cunjing_late_items_total", "Items kept that were entered on a later day than they happened.")
 REPORTS_NOT_ROUTED = Counter(
     "cunjing_reports_not_routed_total", "Tries to route a report that failed; it is tried again.", ["service"]
 )

@@ -31,7 +31,7 @@ from tests.fieldwork.support import (
     visit,
 )
 
-DELIVERY = {"item": "id_card", "collected_on": "2026-10-18", "delivered_at": "2026-10-19T09:00:00+08:00"}
+DELIVERY = {"item": "id_card", "collected_on": "2026-10-18", "delivered_at": "2026-10-20T09:10:00+08:00"}
 DELIVERED: dict[str, Any] = {"kind": "certificate_delivery", "unit": "item", "details": DELIVERY}
 
 

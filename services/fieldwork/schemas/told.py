@@ -20,6 +20,7 @@ class ItemOutcome(BaseModel):
     activity_id: UUID | None = None
     verdict_id: UUID | None = None
     outside_assignment: bool | None = None
+    days_late: int | None = None
     state: Literal["holds", "waiting"] | None = None
     problem: dict[str, Any] | None = None
 
@@ -45,6 +46,7 @@ class WaitingActivity(BaseModel):
     matter_id: UUID | None
     classification: str
     recorded_at: datetime
+    days_late: int
     evidence: int
     outside_assignment: bool
 
@@ -91,6 +93,7 @@ class ActivityView(BaseModel):
     state: Literal["waiting", "verified", "rejected", "superseded", "withdrawn"]
     verdict_id: UUID | None
     recorded_at: datetime
+    days_late: int
     outside_assignment: bool
     history: list[VerdictView]
 

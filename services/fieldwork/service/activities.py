@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +21,15 @@ from services.fieldwork.errors import (
 from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.rules.corrections import fault
-from services.fieldwork.rules.items import lacks_officer, time_fault
+from services.fieldwork.rules.items import FAST_PHONE, lacks_officer, time_fault
 from services.fieldwork.schemas.given import Activity
 from services.fieldwork.scheme import ActivityKind
 from services.fieldwork.service.batches import meaning_of, settle
 from services.fieldwork.service.corrections import refuse_correction
+from services.fieldwork.service.details import misfits, mistimed
 from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Bound, Kinds
+from services.fieldwork.service.lateness import require_in_time
 from services.fieldwork.service.matters import Matters
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
@@ -125,11 +128,17 @@ class Activities:
             details = _json(item.details)
             kind = self._kind(item, details, bound.schemes(village, day))
             _require_officer(kind, author, done_by, companion)
+            self._require_timely(item, kind, day, bound.schemes(village, day))
         except Problem as problem:
             entry.fail(problem)
             return None
         entry.work = (done_by.officer_id, village, day)
         return self._row(entry, author, companion, entry.work, details, kind)
+
+    def _require_timely(self, item: Activity, kind: ActivityKind, day: date, schemes: tuple[str, ...]) -> None:
+        if wrong := mistimed(item, kind, day, self._unit.now + FAST_PHONE):
+            raise DetailsInvalid("请核对明细中的日期和时间,见 errors", errors=wrong)
+        require_in_time(self._kinds, schemes, day, self._known.today)
 
     def _kind(self, item: Activity, details: str, schemes: tuple[str, ...]) -> ActivityKind:
         # A batch repeats few kinds of details many times.
@@ -144,9 +153,9 @@ class Activities:
         found = self._kinds.under(schemes, item.kind)
         if not found:
             raise UnknownKind("请使用本地方案列出的活动种类")
-        fitting = next((kind for kind in found if not _misfits(item, kind)), None)
+        fitting = next((kind for kind in found if not misfits(item, kind)), None)
         if fitting is None:
-            raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=_misfits(item, found[0]))
+            raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=misfits(item, found[0]))
         if redact(details) != details:
             raise PersonalData("请删去明细中的身份证号和手机号")
         return fitting
@@ -262,13 +271,3 @@ def _require_past(unit: Unit, item: Activity) -> None:
 def _require_officer(kind: ActivityKind, author: Person, done_by: Person, companion: Person | None) -> None:
     if lacks_officer(kind.restricted, (author.kind, done_by.kind), companion.kind if companion else None):
         raise OfficerPresenceRequired("此类工作须在 with_officer 中写明在场民警")
-
-
-def _misfits(item: Activity, kind: ActivityKind) -> list[dict[str, str]]:
-    found = [
-        {"pointer": f"/details/{fault.field if fault.field in kind.details else '*'}", "message": fault.fault}
-        for fault in kind.faults(item.details)
-    ]
-    if item.unit not in kind.units:
-        found.append({"pointer": "/unit", "message": f"应为 {'、'.join(kind.units)} 之一"})
-    return found

@@ -41,6 +41,10 @@ class Kinds:
         """Who decides about others' work under those schemes."""
         return [known.acts for known in self._known(schemes)]
 
+    def late_after(self, schemes: Iterable[str]) -> list[int | None]:
+        """In how many days something is to be entered under those schemes."""
+        return [known.late_after.value for known in self._known(schemes)]
+
     def _known(self, schemes: Iterable[str]) -> list[FieldworkScheme]:
         return [found for scheme in schemes if (found := self._scheme(scheme))]
 

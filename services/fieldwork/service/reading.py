@@ -11,6 +11,7 @@ from services.fieldwork.errors import ActivityNotFound, CountyRequired, OutsideJ
 from services.fieldwork.repository import activities, changes, people
 from services.fieldwork.rules.places import COUNTY_DIGITS, county_of
 from services.fieldwork.schemas.told import ActivityView, Changes, ChangeView, VerdictView, WaitingActivity
+from services.fieldwork.service.lateness import days_late
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.security.audit import record_restricted_read
@@ -36,7 +37,7 @@ class Reading:
         position = decode_cursor(after, tuple[datetime, UUID]) if after else None
         today = shanghai_day(self._unit.now)
         rows = await activities.waiting(self._unit.connection, station, self._who, today, position, limit + 1)
-        shown = [WaitingActivity.model_validate(dict(row._mapping)) for row in rows[:limit]]
+        shown = [WaitingActivity.model_validate(dict(row._mapping) | _late(row)) for row in rows[:limit]]
         await self._leave_trace((item.id, item.classification) for item in shown)
         more = len(rows) > limit
         return Page(items=shown, next=encode_cursor((shown[-1].since, shown[-1].id)) if more else None)
@@ -48,7 +49,7 @@ class Reading:
             raise ActivityNotFound
         history = (await activities.history(self._unit.connection, [id])).get(id, [])
         await self._leave_trace([(row.id, row.classification)])
-        said = dict(row._mapping)
+        said = dict(row._mapping) | _late(row)
         said["note"] = vault.open(row.note) if row.note and self._may_read_note(row) else None
         verdicts = [VerdictView.model_validate(dict(verdict._mapping)) for verdict in history]
         return ActivityView.model_validate(said | {"history": verdicts})
@@ -73,3 +74,7 @@ class Reading:
         await self._leave_trace((row["item_id"], row["classification"]) for row in rows)
         shown = [ChangeView.model_validate(row) for row in rows]
         return Changes(items=shown, next=shown[-1].position if shown else after)
+
+
+def _late(row: Any) -> dict[str, int]:
+    return {"days_late": days_late(row.day, shanghai_day(row.recorded_at))}

@@ -28,6 +28,8 @@ from services.fieldwork.schemas.given import Arrival, Departure
 from services.fieldwork.service.batches import meaning_of, settle
 from services.fieldwork.service.corrections import refuse_correction
 from services.fieldwork.service.entries import Entry
+from services.fieldwork.service.kinds import Bound, Kinds
+from services.fieldwork.service.lateness import require_in_time
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
@@ -41,9 +43,11 @@ Corrected = Callable[[AsyncConnection, Iterable[UUID]], Awaitable[dict[UUID, Row
 class Register:
     """The arrivals and departures of one sync; the days they touch are worked out anew right after."""
 
-    def __init__(self, unit: Unit, known: References, vault: Vault) -> None:
+    def __init__(self, unit: Unit, known: References, kinds: Kinds, bound: Bound, vault: Vault) -> None:
         self._unit = unit
         self._known = known
+        self._kinds = kinds
+        self._bound = bound
         self._vault = vault
         self._arrivals, self._departures = Naming(), Naming()
         self._touched: set[OfficerDay] = set()
@@ -79,6 +83,7 @@ class Register:
             officer = self._known.acting(item.officer, day)
             entry.actor = officer.officer_id
             _require(time_fault(self._unit.now, item.at, None))
+            require_in_time(self._kinds, self._bound.schemes(village, day), day, self._known.today)
         except Problem as problem:
             entry.fail(problem)
             return None

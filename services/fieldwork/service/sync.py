@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -14,10 +15,13 @@ from services.fieldwork.service.activities import Activities
 from services.fieldwork.service.batches import Reader, conclude, outcome_dict
 from services.fieldwork.service.entries import FINE, Entry, I
 from services.fieldwork.service.kinds import Bound, Kinds
+from services.fieldwork.service.lateness import days_late
 from services.fieldwork.service.references import Ref, References
 from services.fieldwork.service.register import Register
 from services.fieldwork.service.withdrawals import Withdrawals
+from shared.clock import shanghai_day
 from shared.database.unit import Unit
+from shared.observability.metrics import LATE_ITEMS
 from shared.reference.bindings import known_bindings
 from shared.reference.queries import Work, own_work
 from shared.security.principal import Principal
@@ -47,8 +51,9 @@ class Sync:
         entries = await Reader(self._vault, _TYPES, lambda raw: raw.get("type")).read(raw_items)
         known = await self._references(entries)
         activities = Activities(self._unit, known, self._kinds, self._vault)
-        register = Register(self._unit, known, self._vault)
-        made = await activities.record(_of(entries, Activity), await self._bound(entries))
+        bound = await self._bound(entries)
+        register = Register(self._unit, known, self._kinds, bound, self._vault)
+        made = await activities.record(_of(entries, Activity), bound)
         made += await register.arrive(_of(entries, Arrival))
         made += await register.leave(_of(entries, Departure))
         made += await Withdrawals(self._unit, known, self._vault, register.touch).take(_of(entries, Withdrawal))
@@ -88,21 +93,28 @@ class Sync:
         return await References.of(self._unit, self._who, officers, villages)
 
     async def _bound(self, entries: Sequence[Entry[SyncItem]]) -> Bound:
-        return Bound(await known_bindings(self._unit.connection) if _of(entries, Activity) else ())
+        judged = any(isinstance(entry.item, Activity | Arrival) for entry in entries)
+        return Bound(await known_bindings(self._unit.connection) if judged else ())
 
     async def _told(self, entries: Sequence[Entry[SyncItem]]) -> list[dict[str, Any]]:
         """Work outside one's own villages or dates is kept and marked, never refused (C-39, I-109)."""
         work = {entry.work for entry in entries if entry.work and entry.outcome in FINE}
         own = await own_work(self._unit.connection, list(work)) if work else set()
-        return [_told(entry, own) for entry in entries]
+        today = shanghai_day(self._unit.now)
+        LATE_ITEMS.inc(sum(entry.outcome == "created" and _is_late(entry, today) for entry in entries))
+        return [_told(entry, own, today) for entry in entries]
 
 
 def _of(entries: Sequence[Entry[SyncItem]], kind: type[I]) -> list[Entry[I]]:
     return [entry for entry in entries if isinstance(entry.item, kind)]  # type: ignore[misc]  # narrowed by its item
 
 
-def _told(entry: Entry[SyncItem], own: set[Work]) -> dict[str, Any]:
+def _is_late(entry: Entry[SyncItem], today: date) -> bool:
+    return entry.work is not None and days_late(entry.work[2], today) > 0
+
+
+def _told(entry: Entry[SyncItem], own: set[Work], today: date) -> dict[str, Any]:
     named: dict[str, Any] = {"id": entry.id, "type": entry.item.type} if entry.item else {}
     if entry.work and entry.outcome in FINE:
-        named["outside_assignment"] = entry.work not in own
+        named |= {"outside_assignment": entry.work not in own, "days_late": days_late(entry.work[2], today)}
     return outcome_dict(entry, **named)
