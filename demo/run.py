@@ -23,7 +23,15 @@ Progress = Callable[[str, Literal["running", "done", "failed"], str], None]
 
 STEPS = ("county", "phones", "leaders", "reports", "quiet", "result")
 
-_OPERATOR = ("personnel:write", "personnel:read", "intel:operate", "intel:read", "scoring:read", "ops")
+_OPERATOR = (
+    "personnel:write",
+    "personnel:bindings",
+    "personnel:read",
+    "intel:operate",
+    "intel:read",
+    "scoring:read",
+    "ops",
+)
 _BACKEND = ("fieldwork:sync", "fieldwork:verify", "fieldwork:read", "intel:report", "act-as", "act-as:verify")
 
 

@@ -13,7 +13,8 @@ import typer
 from shared.security.dev_issuer import ensure_dev_keys, issue_token
 
 EVERYTHING = (
-    "personnel:read,personnel:write,fieldwork:sync,fieldwork:verify,fieldwork:read,fieldwork:foreign-villages,"
+    "personnel:read,personnel:write,personnel:bindings,personnel:erase,"
+    "fieldwork:sync,fieldwork:verify,fieldwork:read,fieldwork:foreign-villages,"
     "scoring:read,scoring:own,scoring:recompute,intel:report,intel:read,intel:operate,intel:dispatch,"
     "ops,act-as,act-as:verify"
 )

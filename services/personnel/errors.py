@@ -115,6 +115,38 @@ class HolderChanged(Problem):
     title = "派驻不能改派他人"
 
 
+class BadgeTaken(Problem):
+    """Another officer in service has the badge on one of these days."""
+
+    status = 409
+    code = "personnel.badge_taken"
+    title = "警号已被使用"
+
+
+class BindingOverlaps(Problem):
+    """Another scheme governs a post of the jurisdiction on one of these days; `binding_id` names its binding."""
+
+    status = 409
+    code = "personnel.binding_overlaps"
+    title = "该岗位当日已有适用方案"
+
+
+class UnknownScheme(Problem):
+    """No such scheme in this installation; `schemes` lists those that there are."""
+
+    status = 422
+    code = "personnel.unknown_scheme"
+    title = "没有这个方案"
+
+
+class UnknownPost(Problem):
+    """The scheme has no such post; `posts` lists those that it has."""
+
+    status = 422
+    code = "personnel.unknown_post"
+    title = "方案中没有这个岗位"
+
+
 class OfficerErased(Problem):
     """The personal data of this officer were erased (E-63); nothing fills them again."""
 

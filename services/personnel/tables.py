@@ -50,6 +50,8 @@ division = Table(
     Column("code", Text, primary_key=True),
     _text("code15", nullable=True),
     _text("name"),
+    # What the last edition imported said, if any did.
+    _text("imported_name", nullable=True),
     _text("level"),
     _text("village_kind"),
     Column("kind_corrected", Boolean, nullable=False),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.security.citizen import is_citizen_number
+
 # Ids and hashes come first and are kept: the digits inside them are nobody's number.
 _KEPT_OR_PERSONAL = re.compile(
     r"(?P<kept>(?<![0-9A-Za-z])(?:"
@@ -17,6 +19,12 @@ _KEPT_OR_PERSONAL = re.compile(
 def redact(text: str) -> str:
     """The text without 18-character citizen numbers and 11-digit mobile numbers; ids and division codes stay."""
     return _KEPT_OR_PERSONAL.sub(_replacement, text)
+
+
+def holds_personal_number(text: str) -> bool:
+    """Whether somebody's number stands in a text: eighteen characters only if they can be a citizen number."""
+    found = _KEPT_OR_PERSONAL.finditer(text)
+    return any(bool(m["phone"]) or bool(m["citizen"] and is_citizen_number(m["citizen"])) for m in found)
 
 
 def redact_value(value: Any) -> Any:

@@ -3,13 +3,16 @@
 import re
 from datetime import date
 
+from shared.clock import shanghai_day, system_clock
+
+EARLIEST_BIRTH = date(1900, 1, 1)
 _SHAPE = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
 
 
 def is_citizen_number(text: str) -> bool:
-    """Whether the text is a citizen number with a real birth date and the right check digit; a small x is fine."""
+    """Whether the text is a citizen number with a birth date from 1900 to today and the right check digit."""
     number = text.upper()
     return bool(_SHAPE.fullmatch(number)) and _has_birth_date(number) and _check_digit(number) == number[17]
 
@@ -39,7 +42,7 @@ def _check_digit(number: str) -> str:
 
 def _has_birth_date(number: str) -> bool:
     try:
-        date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
         return False
-    return True
+    return EARLIEST_BIRTH <= born <= shanghai_day(system_clock())

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from services.personnel.service.schemes import Schemes
 from services.personnel.service.states import WholeStates
 from shared.database.unit import Database
 from shared.ids import new_id
@@ -23,11 +25,14 @@ from shared.security.principal import Principal
 COUNTY = "411622"
 VILLAGE = "411622101201"
 OTHER_VILLAGE = "411622101202"
+WHY = {"reason": "本人申请"}
 ALWAYS = {"from": "2020-01-01"}
 DEMO_DIVISIONS = Path(__file__).parents[2] / "deploy" / "demo" / "divisions"
 FILES = ("provinces", "cities", "areas", "streets", "villages")
 
+_BADGES = count(1)
 Body = dict[str, Any]
+SCOPES = ("personnel:read", "personnel:write", "personnel:bindings", "personnel:erase")
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Personnel:
     database: Database
     keys: DevKeys
 
-    def token(self, division: str = "", scopes: Sequence[str] = ("personnel:read", "personnel:write")) -> str:
+    def token(self, division: str = "", scopes: Sequence[str] = SCOPES) -> str:
         return issue_token(self.keys.private_key_path, subject="test-client", scopes=scopes, division=division)
 
     async def call(
@@ -81,7 +86,7 @@ class Personnel:
         """The use cases in a transaction that the test holds open."""
         who = Principal("test-client", frozenset(), "", "internal", None)
         async with self.database.unit() as unit:
-            yield WholeStates(unit, self.app.state.vault, who)
+            yield WholeStates(unit, self.app.state.vault, who, Schemes(None))
 
     async def rows(self, sql: str, **values: Any) -> list[Mapping[str, Any]]:
         async with self.database.engine.connect() as connection:
@@ -132,7 +137,7 @@ def officer(station: Body, **other: Any) -> Body:
         "officer_id": str(new_id()),
         "kind": "auxiliary",
         "name": "测试辅警甲",
-        "badge": "F0001",
+        "badge": f"F{next(_BADGES):04}",
         "employer": station["org_id"],
         "station": station["org_id"],
         "full_time": True,

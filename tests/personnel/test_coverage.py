@@ -6,6 +6,7 @@ from tests.personnel.support import (
     COUNTY,
     OTHER_VILLAGE,
     VILLAGE,
+    WHY,
     Body,
     Personnel,
     area,
@@ -178,7 +179,9 @@ async def test_an_erased_officer_covers_nothing(personnel: Personnel, station: B
     person = officer(station)
     await personnel.store("officers", person)
     await personnel.store("assignments", assignment(person, villages[0]))
-    erased = await personnel.call("POST", f"/v1/officers/{person['officer_id']}/erasure", scopes=("personnel:write",))
+    erased = await personnel.call(
+        "POST", f"/v1/officers/{person['officer_id']}/erasure", json=WHY, scopes=("personnel:erase",)
+    )
     assert erased.is_success, erased.text
 
     assert (await report(personnel))["covered"] == 0

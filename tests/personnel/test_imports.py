@@ -5,6 +5,7 @@ import pytest
 from tests.personnel.support import COUNTY, DEMO_DIVISIONS, Personnel
 
 VILLAGE_HEADER = "code,name,streetCode,provinceCode,cityCode,areaCode"
+NOTHING_ODD = {"kept_by_hand": 0, "kept": [], "not_in_file": 0, "missing": []}
 GOOD = "411622101201,测试村委会,411622101,41,4116,411622"
 
 
@@ -59,7 +60,7 @@ async def test_the_same_file_again_publishes_nothing(personnel: Personnel) -> No
 
     answer = await personnel.import_csv((DEMO_DIVISIONS / "villages.csv").read_bytes(), "villages")
 
-    assert answer.json() == {"rows": 480, "created": 0, "changed": 0, "unchanged": 480, "placeholders": 0}
+    assert answer.json() == {"rows": 480, "created": 0, "changed": 0, "unchanged": 480, "placeholders": 0} | NOTHING_ODD
     assert await personnel.count_facts() == before
 
 
@@ -68,7 +69,7 @@ async def test_only_a_changed_row_is_published_again(personnel: Personnel) -> No
 
     answer = await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages")
 
-    assert answer.json() == {"rows": 1, "created": 0, "changed": 1, "unchanged": 0, "placeholders": 0}
+    assert answer.json().items() >= {"rows": 1, "created": 0, "changed": 1, "unchanged": 0, "placeholders": 0}.items()
     assert await personnel.count_facts() == before + 1
     assert (await personnel.facts("personnel.division", "411622101201"))[-1]["name"] == "测试村委会"
 
@@ -165,3 +166,53 @@ async def test_an_import_is_audited(personnel: Personnel) -> None:
     )
 
     assert rows[-1] == {"subject": "test-client", "object": "villages: 480 rows"}
+
+
+async def test_a_name_mended_by_hand_survives_the_next_edition_and_is_listed(personnel: Personnel) -> None:
+    mended = (await personnel.facts("personnel.division", "411622101201"))[0] | {"name": "更正后的村委会"}
+    await personnel.put("/v1/divisions/411622101201", mended)
+    before = await personnel.count_facts()
+
+    for _ in range(2):
+        answer = (await personnel.import_csv(f"{VILLAGE_HEADER}\n{GOOD}", "villages")).json()
+        assert answer["kept_by_hand"] == 1
+        (kept,) = answer["kept"]
+        assert (kept["code"], kept["name"], kept["imported"]) == ("411622101201", "更正后的村委会", "测试村委会")
+    assert await personnel.count_facts() == before
+
+    await personnel.put("/v1/divisions/411622101201", mended | {"name": "测试村委会"})
+    renamed = GOOD.replace("测试村委会", "新村委会")
+    assert (await personnel.import_csv(f"{VILLAGE_HEADER}\n{renamed}", "villages")).json()["changed"] == 1
+
+
+async def test_what_a_new_edition_lacks_is_listed_and_nothing_is_ended(personnel: Personnel) -> None:
+    lines = [line for line in (DEMO_DIVISIONS / "villages.csv").read_text().splitlines() if ",411622101," in line]
+    before = await personnel.count_facts()
+    answer = (await personnel.import_csv("\n".join((VILLAGE_HEADER, *lines[1:])), "villages")).json()
+
+    assert (answer["not_in_file"], [one["code"] for one in answer["missing"]]) == (1, [lines[0].split(",")[0]])
+    assert (answer["unchanged"], answer["rows"]) == (len(lines) - 1, len(lines) - 1)
+    assert await personnel.count_facts() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (f"{VILLAGE_HEADER}\n{GOOD}".encode("gbk"), "GBK"),
+        ("代码,名称\n411622101201,测试".encode("gbk"), "GBK"),
+        (f"{VILLAGE_HEADER}\n{GOOD}".replace(",", ";").encode(), "请改用逗号分隔"),
+        (f"{VILLAGE_HEADER}\n{GOOD}".replace(",", "\t").encode(), "制表符"),
+        (b"PK\x03\x04\x14\x00\x06\x00xl/workbook.xml", "XLSX"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "XLS"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (f"{VILLAGE_HEADER}\n{GOOD}".encode("utf-16"), "UTF-16"),
+        (b'[{"code": "411622101201"}]', "JSON"),
+        (b"<html><body>", "网页"),
+        (b"%PDF-1.7", "PDF"),
+        (b"code,title\n1,2", "表头缺少列 name、streetCode"),
+    ],
+)
+async def test_a_file_of_another_kind_is_told_what_it_is(empty: Personnel, content: bytes, says: str) -> None:
+    answer = await empty.import_csv(content, "villages")
+    assert (answer.status_code, answer.json()["code"]) == (422, "personnel.bad_division_file")
+    assert says in answer.json()["errors"][0]["reason"]

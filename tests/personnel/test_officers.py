@@ -7,7 +7,7 @@ import pytest
 
 from services.personnel.schemas.items import OfficerItem
 from services.personnel.service.officers import Officers
-from tests.personnel.support import Body, Personnel, officer, organisation
+from tests.personnel.support import WHY, Body, Personnel, officer, organisation
 
 # Made up, with a right check digit; the area code 999999 is nobody's.
 CITIZEN_NUMBER = "999999199001010016"
@@ -81,7 +81,7 @@ async def test_an_absent_number_is_kept_and_null_empties_it(personnel: Personnel
 
 
 async def test_erasure_empties_everything_personal_and_tells_the_readers(personnel: Personnel, auxiliary: Body) -> None:
-    answer = await personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure")
+    answer = await personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure", json=WHY)
 
     assert answer.status_code == 200
     erased = answer.json()
@@ -98,13 +98,13 @@ async def test_erasure_empties_everything_personal_and_tells_the_readers(personn
 
 async def test_erasing_twice_says_it_once(personnel: Personnel, auxiliary: Body) -> None:
     for _ in range(2):
-        await personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure")
+        await personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure", json=WHY)
 
     assert len(await personnel.facts("personnel.officer")) == 2
 
 
 async def test_an_erased_officer_is_never_filled_again(personnel: Personnel, auxiliary: Body) -> None:
-    await personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure")
+    await personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure", json=WHY)
 
     answer = await personnel.put(f"/v1/officers/{auxiliary['officer_id']}", auxiliary)
 
@@ -114,7 +114,7 @@ async def test_an_erased_officer_is_never_filled_again(personnel: Personnel, aux
 
 async def test_who_writes_an_officer_while_he_is_erased_is_refused(personnel: Personnel, auxiliary: Body) -> None:
     async with personnel.unit() as states:
-        await Officers(states).erase(UUID(auxiliary["officer_id"]))
+        await Officers(states).erase(UUID(auxiliary["officer_id"]), "测试")
         writing = asyncio.create_task(personnel.put_all("officers", [auxiliary | {"name": "另一名字"}]))
         await personnel.until_blocked(writing)
 
@@ -127,7 +127,9 @@ async def test_an_erasure_takes_what_is_just_being_written(personnel: Personnel,
     await personnel.store("officers", without | {"phone": None})
     async with personnel.unit() as states:
         await states.put(OfficerItem, [OfficerItem.model_validate(without | {"name": "另一名字"})])
-        erasing = asyncio.create_task(personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure"))
+        erasing = asyncio.create_task(
+            personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure", json=WHY)
+        )
         await personnel.until_blocked(erasing)
 
     assert (await erasing).json()["phone"] is None
@@ -137,8 +139,8 @@ async def test_an_erasure_takes_what_is_just_being_written(personnel: Personnel,
 
 async def test_of_two_erasures_at_once_one_is_published(personnel: Personnel, auxiliary: Body) -> None:
     async with personnel.unit() as states:
-        await Officers(states).erase(UUID(auxiliary["officer_id"]))
-        again = asyncio.create_task(personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure"))
+        await Officers(states).erase(UUID(auxiliary["officer_id"]), "测试")
+        again = asyncio.create_task(personnel.call("POST", f"/v1/officers/{auxiliary['officer_id']}/erasure", json=WHY))
         await personnel.until_blocked(again)
 
     assert (await again).json()["name"] == ""

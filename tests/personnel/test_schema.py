@@ -5,7 +5,7 @@ import pytest
 from services.personnel.schemas.items import ITEMS, Item
 from services.personnel.tables import metadata
 
-OURS = {"jurisdiction", "erased_at", "valid_from", "valid_until", "where_type", "where_id"}
+OURS = {"jurisdiction", "erased_at", "imported_name", "valid_from", "valid_until", "where_type", "where_id"}
 
 
 @pytest.mark.parametrize("kind", ITEMS, ids=lambda kind: kind.TABLE)

@@ -12,6 +12,7 @@ from tests.personnel.support import (
     COUNTY,
     OTHER_VILLAGE,
     VILLAGE,
+    WHY,
     Body,
     Personnel,
     area,
@@ -264,7 +265,7 @@ async def test_another_county_changes_nothing(personnel: Personnel, station: Bod
     id = auxiliary["officer_id"]
 
     written = await personnel.put(f"/v1/officers/{id}", auxiliary | {"name": "别名"}, caller="430903")
-    erased = await personnel.call("POST", f"/v1/officers/{id}/erasure", caller="430903")
+    erased = await personnel.call("POST", f"/v1/officers/{id}/erasure", json=WHY, caller="430903")
 
     assert written.json()["code"] == "personnel.unknown_organisation"
     assert erased.status_code == 404

@@ -38,7 +38,7 @@ from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.database.unit import Unit
 from shared.ids import new_id
-from shared.observability.redaction import redact
+from shared.observability.redaction import holds_personal_number
 from shared.reference.people import Person
 from shared.reference.queries import Work
 from shared.security.vault import Vault
@@ -156,7 +156,7 @@ class Activities:
         fitting = next((kind for kind in found if not misfits(item, kind)), None)
         if fitting is None:
             raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=misfits(item, found[0]))
-        if redact(details) != details:
+        if holds_personal_number(details):
             raise PersonalData("请删去明细中的身份证号和手机号")
         return fitting
 

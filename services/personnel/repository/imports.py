@@ -42,22 +42,47 @@ _ABROAD = text(
     "SELECT line, code FROM division_staging WHERE NOT starts_with(jurisdiction, :division) ORDER BY line LIMIT :limit"
 )
 
-# A known code keeps its dates, its history and a kind somebody corrected by hand; only what the file says moves.
+# A known code keeps its dates, its history, and a name or kind that somebody mended by hand; only what the file says
+# moves. A name is mended by hand where it is not what the last edition said.
 _SWITCH = text(
     """
     WITH switched AS (
-        INSERT INTO division AS d (code, name, level, village_kind, kind_corrected, parent, neighbours, predecessors,
-                                   valid_from, jurisdiction)
-        SELECT code, name, :level, village_kind, false, parent, '{}', '[]', :valid_from, jurisdiction
+        INSERT INTO division AS d (code, name, imported_name, level, village_kind, kind_corrected, parent, neighbours,
+                                   predecessors, valid_from, jurisdiction)
+        SELECT code, name, name, :level, village_kind, false, parent, '{}', '[]', :valid_from, jurisdiction
         FROM division_staging ORDER BY code
         ON CONFLICT (code) DO UPDATE SET
-            name = excluded.name, parent = excluded.parent,
+            name = CASE WHEN d.name = d.imported_name THEN excluded.name ELSE d.name END, parent = excluded.parent,
             village_kind = CASE WHEN d.kind_corrected THEN d.village_kind ELSE excluded.village_kind END
-        WHERE (d.name, d.parent) IS DISTINCT FROM (excluded.name, excluded.parent)
+        WHERE (d.name = d.imported_name AND d.name <> excluded.name) OR d.parent IS DISTINCT FROM excluded.parent
            OR (d.village_kind <> excluded.village_kind AND NOT d.kind_corrected)
         RETURNING d.code, old.code IS NULL AS created
     )
     INSERT INTO division_switched SELECT code, created FROM switched
+    """
+)
+
+_KEPT = text(
+    """
+    SELECT d.code, d.name, s.name AS imported FROM division_staging s JOIN division d USING (code)
+    WHERE d.name <> s.name ORDER BY d.code
+    """
+)
+_REMEMBER = text(
+    """
+    UPDATE division d SET imported_name = s.name FROM division_staging s
+    WHERE d.code = s.code AND d.imported_name IS DISTINCT FROM s.name
+    """
+)
+
+# Of the places whose parts the file lists: what was in force and is not in it.
+_MISSING = text(
+    """
+    SELECT d.code, d.name FROM division d
+    WHERE d.level = :level AND d.parent IN (SELECT DISTINCT parent FROM division_staging)
+      AND (d.valid_until IS NULL OR d.valid_until >= :valid_from)
+      AND NOT EXISTS (SELECT FROM division_staging s WHERE s.code = d.code)
+    ORDER BY d.code
     """
 )
 
@@ -114,6 +139,16 @@ class DivisionStaging:
     async def abroad(self, division: str, limit: int) -> Sequence[RowMapping]:
         """Lines outside a jurisdiction."""
         return await self._all(_ABROAD, division=division, limit=limit)
+
+    async def kept(self) -> Sequence[RowMapping]:
+        """Divisions whose name somebody mended by hand, after the switch; what the file says is remembered."""
+        kept = await self._all(_KEPT)
+        await self._connection.execute(_REMEMBER)
+        return kept
+
+    async def missing(self, level: str, valid_from: date) -> Sequence[RowMapping]:
+        """Divisions of the places in the file that it does not have; nothing ends them."""
+        return await self._all(_MISSING, level=level, valid_from=valid_from)
 
     async def switch(self, level: str, valid_from: date) -> Switched:
         """Bring the staged rows into force; those that say nothing new are left alone."""

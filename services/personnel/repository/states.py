@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -33,8 +33,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.personnel import tables
 from services.personnel.schemas.items import Item, Ref
 from shared.contracts.base import FactData, Period
+from shared.identifiers import normal_badge
 from shared.reference.states import as_columns
 from shared.security.jurisdiction import within
+
+OURS = ("erased_at", "imported_name")
+"""Columns that nobody puts."""
+
+_BADGES = text(
+    """
+    SELECT officer_id, badge, valid_from AS since, valid_until AS until FROM officer
+    WHERE upper(btrim(normalize(badge, NFKC))) = ANY(CAST(:badges AS text[])) AND status <> 'left' AND erased_at IS NULL
+    """
+)
+_BOUND = text(
+    """
+    SELECT binding_id, jurisdiction, posts, valid_from AS since, valid_until AS until FROM scheme_binding
+    WHERE jurisdiction = ANY(CAST(:jurisdictions AS text[])) AND use = 'governing'
+    """
+)
+_HOLD = text(
+    """
+    SELECT pg_advisory_xact_lock(hashtextextended('personnel ' || name, 0))
+    FROM (SELECT unnest(CAST(:names AS text[])) AS name ORDER BY 1) AS sorted
+    """
+)
 
 _ASSIGNED = text(
     """
@@ -54,6 +77,15 @@ class Known:
     until: date | None
     erased: bool = False
     holder: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Something of which there is one on a day, and who has it when."""
+
+    by: UUID
+    what: str
+    when: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +117,29 @@ class States:
             return {}
         rows = await self._connection.execute(union_all(*parts))
         return {Ref(r.kind, r.id): Known(r.jurisdiction, r.valid_from, r.valid_until, r.erased, r.holder) for r in rows}
+
+    async def hold(self, names: Iterable[str]) -> None:
+        """Until the commit nobody else judges what concerns these badges or jurisdictions."""
+        if wanted := sorted(set(names)):
+            await self._connection.execute(_HOLD, {"names": wanted})
+
+    async def badges(self, badges: Collection[str]) -> list[Taken]:
+        """Who of those in service has these badges, from when to when."""
+        if not badges:
+            return []
+        rows = await self._connection.execute(_BADGES, {"badges": list(badges)})
+        return [Taken(r.officer_id, normal_badge(r.badge), Period(since=r.since, until=r.until)) for r in rows]
+
+    async def bound(self, jurisdictions: Collection[str]) -> list[Taken]:
+        """What governs these jurisdictions, a line for each post."""
+        if not jurisdictions:
+            return []
+        rows = await self._connection.execute(_BOUND, {"jurisdictions": list(jurisdictions)})
+        return [
+            Taken(r.binding_id, f"{r.jurisdiction} {post}", Period(since=r.since, until=r.until))
+            for r in rows
+            for post in r.posts
+        ]
 
     async def assigned(self, officers: Sequence[UUID]) -> dict[UUID, Period]:
         """From the first to the last day of all assignments of each officer who has any."""
@@ -173,7 +228,7 @@ def _upsert(table: Table) -> TextClause:
     Rows travel as one JSON array, for `unnest` cannot take the array columns.
     """
     key = _key(table).name
-    names = [column.name for column in table.columns if column.name != "erased_at"]
+    names = [column.name for column in table.columns if column.name not in OURS]
     fields = [name for name in names if name != key]
     listed = ", ".join(names)
     return text(

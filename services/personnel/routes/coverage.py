@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from fastapi import APIRouter
 
 from services.personnel.repository.coverage import Question
@@ -12,6 +10,7 @@ from services.personnel.schemas.answers import Coverage
 from services.personnel.service.coverage import START, CoverageReport
 from shared.clock import shanghai_day
 from shared.contracts.personnel import Post, VillageKind
+from shared.values import Day
 from shared.web.divisions import AskedDivision
 from shared.web.pages import PageCursor, PageLimit, decode_cursor
 from shared.web.unit import UnitOfWork
@@ -22,7 +21,7 @@ router = APIRouter(prefix="/v1/coverage", tags=["coverage"])
 @router.get("")
 async def coverage(
     division: AskedDivision,
-    on: date,
+    on: Day,
     post: Post,
     who: Reader,
     unit: UnitOfWork,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
@@ -18,6 +17,7 @@ from services.personnel.schemas.items import DivisionItem
 from services.personnel.service.divisions import CHUNK, DivisionImport
 from shared.contracts.personnel import DivisionV1
 from shared.reference.states import from_columns
+from shared.values import Day
 from shared.web.divisions import DivisionCode
 from shared.web.unit import UnitOfWork
 
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/divisions", tags=["divisions"])
 @router.post("/imports")
 async def import_divisions(
     kind: Annotated[FileKind, Query(description="which of the five published files")],
-    valid_from: Annotated[date, Query(description="first day of the codes that are new")],
+    valid_from: Annotated[Day, Query(description="first day of the codes that are new")],
     content: Annotated[bytes, Body(media_type="text/csv")],
     who: Writer,
     unit: UnitOfWork,

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from services.personnel.routes.dependencies import Reader, Writer, whole_states
-from services.personnel.schemas.answers import Found, OfficerAnswer, OfficerSearch
+from services.personnel.routes.dependencies import Eraser, Reader, whole_states
+from services.personnel.schemas.answers import Erasure, Found, OfficerAnswer, OfficerSearch
 from services.personnel.service.officers import Officers
 from shared.web.unit import UnitOfWork
 
@@ -28,6 +28,8 @@ async def read_officer(officer_id: UUID, request: Request, who: Reader, unit: Un
 
 
 @router.post("/{officer_id}/erasure")
-async def erase_officer(officer_id: UUID, request: Request, who: Writer, unit: UnitOfWork) -> OfficerAnswer:
+async def erase_officer(
+    officer_id: UUID, why: Erasure, request: Request, who: Eraser, unit: UnitOfWork
+) -> OfficerAnswer:
     """Empty name, badge and numbers for ever and tell every reader (E-63); what was done stays under the id."""
-    return await Officers(whole_states(request, unit, who)).erase(officer_id)
+    return await Officers(whole_states(request, unit, who)).erase(officer_id, why.reason)

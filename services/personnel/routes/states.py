@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.personnel.errors import IdMismatch
-from services.personnel.routes.dependencies import Reader, Writer, whole_states
+from services.personnel.routes.dependencies import Binder, Reader, Writer, whole_states
 from services.personnel.rules.divisions import padded
 from services.personnel.schemas.answers import Batch, Outcome, Outcomes
-from services.personnel.schemas.items import ITEMS, DivisionItem, Item, OfficerItem
+from services.personnel.schemas.items import ITEMS, BindingItem, DivisionItem, Item, OfficerItem
 from services.personnel.service.states import Result
 from shared.reference.states import from_columns
 from shared.web.divisions import AskedDivision
@@ -40,9 +40,10 @@ def _routes(kind: type[Item]) -> APIRouter:
 
 def _write_routes(router: APIRouter, kind: type[Item]) -> None:
     body: Any = kind
+    by: Any = Binder if kind is BindingItem else Writer  # which scheme applies is no clerk's to say
 
     @router.put("", name=f"put {kind.PLURAL}", response_model_exclude_none=True)
-    async def put_many(batch: Batch, request: Request, response: Response, who: Writer, unit: UnitOfWork) -> Outcomes:
+    async def put_many(batch: Batch, request: Request, response: Response, who: by, unit: UnitOfWork) -> Outcomes:
         """Store up to 500 states. 207 when some were refused; the others are kept."""
         parsed = [_parse(kind, item) for item in batch.items]
         good = [item for item in parsed if isinstance(item, Item)]
@@ -56,7 +57,7 @@ def _write_routes(router: APIRouter, kind: type[Item]) -> None:
 
     @router.put("/{id}", name=f"put one of {kind.PLURAL}", response_model=Outcome, response_model_exclude_none=True)
     async def put_one(
-        id: str, item: Annotated[body, Body()], request: Request, response: Response, who: Writer, unit: UnitOfWork
+        id: str, item: Annotated[body, Body()], request: Request, response: Response, who: by, unit: UnitOfWork
     ) -> Any:
         """Store one whole state; the same content again changes nothing and publishes nothing."""
         if item.stream_key != _key_text(kind, id):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.personnel.schemas.items import CitizenNumber, Phone
@@ -65,20 +65,49 @@ class OfficerSearch(BaseModel):
         return self
 
 
+class Erasure(BaseModel):
+    """Why somebody's data are erased; written into the audit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
 class Found(BaseModel):
     """The officers with that number."""
 
     officers: list[UUID]
 
 
+class NamedDivision(BaseModel):
+    """A division by code and name."""
+
+    code: str
+    name: str
+
+
+class KeptName(NamedDivision):
+    """A name mended by hand, and what the file says instead."""
+
+    imported: str
+
+
 class ImportReport(BaseModel):
-    """What an import did; `placeholders` are rows that repeat their parent's code and stand for nothing."""
+    """What an import did; `placeholders` are rows that repeat their parent's code and stand for nothing.
+
+    `missing` are known divisions of the same places that the file does not have; nothing ended them. A hundred at most
+    are listed of them and of the names kept as they were mended by hand.
+    """
 
     rows: int
     created: int
     changed: int
     unchanged: int
     placeholders: int
+    kept_by_hand: int
+    kept: list[KeptName]
+    not_in_file: int
+    missing: list[NamedDivision]
 
 
 class Township(BaseModel):

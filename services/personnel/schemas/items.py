@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, LiteralString, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
 from services.personnel.rules import divisions, names
-from shared.contracts.base import Code12, FactData
+from shared.contracts.base import Code12, FactData, Period
 from shared.contracts.personnel import (
     AreaV1,
     AssignmentV1,
@@ -22,9 +22,11 @@ from shared.contracts.personnel import (
     SchemeBindingV1,
     Where,
 )
-from shared.observability.redaction import redact
+from shared.identifiers import Badge
+from shared.observability.redaction import holds_personal_number
 from shared.security.citizen import normal_citizen_number
 from shared.security.jurisdiction import normal_division
+from shared.values import Day
 
 
 class Ref(tuple[str, str]):
@@ -45,7 +47,7 @@ def _clean(text: str) -> str:
     if not names.is_clean(text):
         raise PydanticCustomError("control_characters", "文本不能含控制字符或不可见字符")
     # Names and labels are published: whoever writes a number into one would publish it.
-    if redact(text) != text:
+    if holds_personal_number(text):
         raise PydanticCustomError("personal_data", "名称和标注中不能含身份证号或手机号")
     return text
 
@@ -72,10 +74,17 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 CitizenNumber = Annotated[str, AfterValidator(_citizen_number)]
 Phone = Annotated[str, StringConstraints(pattern=r"^1[0-9]{10}$")]
 """A mobile number in mainland China."""
-Head = Annotated[int, Field(ge=0, le=100_000)]
+Head = Annotated[StrictInt, Field(ge=0, le=100_000)]
 """A number of people."""
 Places = Annotated[tuple[Code12, ...], Field(min_length=1, max_length=1000)]
 VillageCode = Annotated[Code12, AfterValidator(_village_code)]
+
+
+class GivenPeriod(Period):
+    """First and last day, each written in the one form that days have."""
+
+    since: Day = Field(alias="from")
+    until: Day | None = Field(default=None, alias="to")
 
 
 class Item(FactData):
@@ -116,6 +125,7 @@ class DivisionItem(DivisionV1, Item):
     TABLE: ClassVar[str] = "division"
     FACT: ClassVar[type[FactData]] = DivisionV1
 
+    valid: GivenPeriod
     name: Text
     urban_rural: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")] | None = None
     neighbours: Annotated[tuple[Code12, ...], Field(max_length=100)] = ()
@@ -152,6 +162,7 @@ class OrganisationItem(OrganisationV1, Item):
     TABLE: ClassVar[str] = "organisation"
     FACT: ClassVar[type[FactData]] = OrganisationV1
 
+    valid: GivenPeriod
     name: Name
     serves: Places
     official_code: Text | None = None
@@ -173,6 +184,7 @@ class AreaItem(AreaV1, Item):
     TABLE: ClassVar[str] = "area"
     FACT: ClassVar[type[FactData]] = AreaV1
 
+    valid: GivenPeriod
     name: Name
     villages: Annotated[tuple[VillageCode, ...], Field(min_length=1, max_length=1000)]
 
@@ -192,8 +204,10 @@ class OfficerItem(OfficerV1, Item):
     TABLE: ClassVar[str] = "officer"
     FACT: ClassVar[type[FactData]] = OfficerV1
 
+    valid: GivenPeriod
     name: Name
-    badge: Name | None = None
+    badge: Annotated[Badge, AfterValidator(_clean)] | None = None
+    patrol_ready_from: Day | None = None
     phone: Phone | None = None
     citizen_number: CitizenNumber | None = None
 
@@ -233,6 +247,7 @@ class AssignmentItem(AssignmentV1, Item):
     TABLE: ClassVar[str] = "assignment"
     FACT: ClassVar[type[FactData]] = AssignmentV1
 
+    valid: GivenPeriod
     where: Place
     title: Text | None = None
     exception: Text | None = None
@@ -268,6 +283,7 @@ class GroupItem(GroupV1, Item):
     TABLE: ClassVar[str] = "prevention_group"
     FACT: ClassVar[type[FactData]] = GroupV1
 
+    valid: GivenPeriod
     village: VillageCode
     members: Head
     trained_members: Head
@@ -295,6 +311,7 @@ class BindingItem(SchemeBindingV1, Item):
     TABLE: ClassVar[str] = "scheme_binding"
     FACT: ClassVar[type[FactData]] = SchemeBindingV1
 
+    valid: GivenPeriod
     jurisdiction: Annotated[
         str, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$"), AfterValidator(normal_division)
     ]

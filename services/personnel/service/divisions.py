@@ -11,7 +11,7 @@ from services.personnel.errors import BadDivisionFile
 from services.personnel.repository.imports import DivisionStaging, Staged
 from services.personnel.rules import divisions
 from services.personnel.rules.division_files import SHAPES, Fault, FileKind, Row, read_rows
-from services.personnel.schemas.answers import ImportReport
+from services.personnel.schemas.answers import ImportReport, KeptName, NamedDivision
 from shared.contracts.envelope import Fact
 from shared.contracts.personnel import DivisionV1
 from shared.database.unit import Unit
@@ -21,6 +21,8 @@ from shared.security.jurisdiction import normal_division
 from shared.security.principal import Principal
 
 CHUNK = 5000
+LISTED = 100
+"""So many divisions that a person should look at are listed."""
 SHOWN = 20
 """So many bad lines are named; the reader of the message mends the file, not the message."""
 
@@ -54,7 +56,9 @@ class DivisionImport:
         await staging.open()
         tally = await self._stage(staging, lines, kind)
         await self._check(staging, tally)
+        missing = await staging.missing(level, valid_from)
         switched = await staging.switch(level, valid_from)
+        kept = await staging.kept()
         await self._publish(staging)
         await record_audit(self.unit, self.by, "personnel.division.import", f"{kind}: {tally.rows} rows")
         staged = tally.rows - tally.placeholders
@@ -64,6 +68,10 @@ class DivisionImport:
             changed=switched.changed,
             unchanged=staged - switched.created - switched.changed,
             placeholders=tally.placeholders,
+            kept_by_hand=len(kept),
+            kept=[KeptName.model_validate(dict(row)) for row in kept[:LISTED]],
+            not_in_file=len(missing),
+            missing=[NamedDivision.model_validate(dict(row)) for row in missing[:LISTED]],
         )
 
     async def _stage(self, staging: DivisionStaging, lines: Iterable[str], kind: FileKind) -> _Tally:

@@ -42,14 +42,16 @@ class Officers:
         )
         return found
 
-    async def erase(self, officer_id: UUID) -> OfficerAnswer:
+    async def erase(self, officer_id: UUID, reason: str) -> OfficerAnswer:
         """Empty all personal data and say so to every reader, by an ordinary fact (E-63); again: no change."""
         await self.states.one(OfficerItem, officer_id)
         erased = await self._numbers().erase(officer_id, self.states.unit.now)
         row = await self.states.one(OfficerItem, officer_id)
         if erased:
             self.states.publish([Change(from_columns(OfficerV1, row), row["jurisdiction"])])
-            await record_audit(self.states.unit, self.states.by, "personnel.officer.erase", str(officer_id))
+            await record_audit(
+                self.states.unit, self.states.by, "personnel.officer.erase", str(officer_id), reason=reason
+            )
         return _answer(row, {})
 
     def _numbers(self) -> OfficerNumbers:

@@ -23,7 +23,9 @@ from services.personnel.errors import (
 from services.personnel.repository.officers import OfficerNumbers, SealedNumber
 from services.personnel.repository.states import Change, Known, States
 from services.personnel.rules import periods
-from services.personnel.schemas.items import AssignmentItem, Item, OfficerItem, Ref
+from services.personnel.schemas.items import AssignmentItem, BindingItem, Item, OfficerItem, Ref
+from services.personnel.service.schemes import Schemes
+from services.personnel.service.uniqueness import Uniqueness
 from shared.contracts.base import FactData, Period
 from shared.contracts.envelope import Fact
 from shared.database.unit import Unit
@@ -43,6 +45,7 @@ class WholeStates:
     unit: Unit
     vault: Vault
     by: Principal
+    schemes: Schemes
 
     async def put(self, kind: type[Item], items: Sequence[Item]) -> list[Result]:
         """Store those that break no rule, publish those that say something new; a result for each, in order."""
@@ -50,7 +53,7 @@ class WholeStates:
         await states.lock(ref for item in items for ref in item.held())
         known = await states.known(ref for item in items for ref in (item.ref, *item.references()))
         assigned = await states.assigned([item.officer_id for item in items if isinstance(item, OfficerItem)])
-        judged = self._judge(items, known, assigned)
+        judged = self._judge(items, known, assigned, await Uniqueness.of(states, items))
         accepted = [item for item, problem in zip(items, judged, strict=True) if problem is None]
         changes = [Change(item.whole_state(), known[item.ref].jurisdiction) for item in accepted]
         written = await states.save(kind, changes)
@@ -87,14 +90,24 @@ class WholeStates:
         )
 
     def _judge(
-        self, items: Sequence[Item], known: dict[Ref, Known], assigned: Mapping[UUID, Period]
+        self,
+        items: Sequence[Item],
+        known: dict[Ref, Known],
+        assigned: Mapping[UUID, Period],
+        uniqueness: Uniqueness,
     ) -> list[Problem | None]:
         """A problem for each that breaks a rule; the others become known to those after them."""
         judged: list[Problem | None] = []
         seen: set[Ref] = set()
         for item in items:
             repeated = RepeatedInBatch("请每批只提交一次") if item.ref in seen else None
-            problem = repeated or self._refusal(item, known) or _outside_service(item, known, assigned)
+            problem = (
+                repeated
+                or self._refusal(item, known)
+                or _outside_service(item, known, assigned)
+                or (self.schemes.refusal(item) if isinstance(item, BindingItem) else None)
+                or uniqueness.refusal(item)
+            )
             seen.add(item.ref)
             judged.append(problem)
             if problem is None:
