@@ -16,6 +16,7 @@ from shared.contracts.registry import SERVICES, TOPICS, topics_for
 PAUSE = 0.25
 CALM = 6  # longer than the slowest timer of a service, which looks once a second
 LONGEST_WAIT = 180.0
+PLACES = "personnel.division"
 
 Flows = Mapping[str, dict[str, Any]]
 
@@ -92,8 +93,19 @@ async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
 
 async def _check(services: Mapping[str, Api]) -> CountCheck:
     answers = await asyncio.gather(*(services[name].get("/v1/flow") for name in SERVICES))
-    board = await services["scoring"].get("/v1/scoreboard", division=COUNTY, period=MONTH, scheme=SCHEME, limit=1)
-    return CountCheck.of(dict(zip(SERVICES, answers, strict=True)), board["pending"])
+    flows = dict(zip(SERVICES, answers, strict=True))
+    return CountCheck.of(flows, await _pending(services["scoring"]) if _knows_places(flows) else 1)
+
+
+def _knows_places(flows: Flows) -> bool:
+    """Before it has heard of the county scoring has no board of it."""
+    applied = flows["scoring"]["applied"].get(PLACES, _NOTHING)["facts"]
+    return bool(applied >= flows["personnel"]["published"].get(PLACES, 0))
+
+
+async def _pending(scoring: Api) -> int:
+    board = await scoring.get("/v1/scoreboard", division=COUNTY, period=MONTH, scheme=SCHEME, limit=1)
+    return int(board["pending"])
 
 
 def _counts(flows: Flows) -> Iterable[Count]:

@@ -10,11 +10,13 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.details import faults_of_details
 from services.cli.failures import told_in_words
 from services.fieldwork.scheme import FieldworkScheme
 from services.intel.playbook import Playbook
 from services.personnel.scheme import PersonnelScheme
 from services.scoring.rubric import Rubric
+from services.scoring.service.days_off import faults_of_days_off
 from shared.schemes import Finding, SchemeError, Sourced, scheme_ids
 from shared.schemes.checks import check_schemes
 from shared.schemes.head import SchemeHead
@@ -40,12 +42,19 @@ OverrideDir = Annotated[
 @app.command()
 def check(override_dir: OverrideDir = None) -> None:
     """Load every part of every scheme as its service does; exit 1 with file, line and rule of every fault."""
-    findings = check_schemes(MODELS, override_dir)
+    findings = [*check_schemes(MODELS, override_dir), *faults_of_days_off(override_dir)]
+    findings += [] if findings else faults_between_parts(override_dir)
     if findings:
         Console(soft_wrap=True).print(_faults(findings))
         raise typer.Exit(1)
     for scheme_id in scheme_ids(override_dir):
         typer.echo(f"{scheme_id}: in order, version {content_version(read_scheme(scheme_id, override_dir))[:12]}")
+
+
+def faults_between_parts(override_dir: Path | None) -> list[Finding]:
+    """What does not fit between the parts of a scheme, each in order by itself."""
+    documents = (read_scheme(scheme_id, override_dir) for scheme_id in scheme_ids(override_dir))
+    return sorted(finding for parts in documents for finding in faults_of_details(parts))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Problems of fieldwork, most of them about one item of a batch; codes are stable, titles and details Chinese."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from shared.web.problems import Problem
@@ -86,38 +87,79 @@ class ReasonRequired(Problem):
     title = "须说明原因"
 
 
+class OfficerUnknown(Problem):
+    """Nobody the token may list is called so; everything personnel said is known here."""
+
+    status = 422
+    code = "fieldwork.officer_unknown"
+    title = "没有这名人员"
+
+
+class StationUnknown(Problem):
+    """No station is responsible there; everything personnel said is known here."""
+
+    status = 422
+    code = "fieldwork.station_unknown"
+    title = "没有负责的派出所"
+
+
+class VillageUnknown(Problem):
+    """No village of the token's division is called so; everything personnel said is known here."""
+
+    status = 422
+    code = "fieldwork.village_unknown"
+    title = "没有这个村(社区)"
+
+
+class SchemeUnknown(Problem):
+    """No scheme applied there on that day; everything personnel said is known here."""
+
+    status = 422
+    code = "fieldwork.scheme_unknown"
+    title = "当日没有适用的方案"
+
+
 class NotKnownYet(Problem):
-    """The item names something that has not arrived here: the same item succeeds later."""
+    """The item names something that has not arrived here: the same item succeeds later.
+
+    `named` is what it calls it. Once everything is known here that its publisher said, it is `certain`.
+    """
 
     status = 409
     title = "相关资料尚未同步"
+    certain: ClassVar[type[Problem] | None] = None
 
-    def __init__(self) -> None:
+    def __init__(self, named: UUID | str | None = None) -> None:
         super().__init__("请稍后原样重发", retryable=True)
+        self.named = named
 
 
 class OfficerUnknownYet(NotKnownYet):
     """No such officer here so far."""
 
     code = "fieldwork.officer_unknown_yet"
+    certain = OfficerUnknown
 
 
 class StationUnknownYet(NotKnownYet):
     """Nobody has said here where the officer or the village belongs."""
 
     code = "fieldwork.station_unknown_yet"
+    certain = StationUnknown
 
 
 class VillageUnknownYet(NotKnownYet):
     """No such village here so far."""
 
     code = "fieldwork.village_unknown_yet"
+    certain = VillageUnknown
 
 
 class SchemeUnknownYet(NotKnownYet):
     """Nobody has said here which scheme the village's jurisdiction runs on that day."""
 
     code = "fieldwork.scheme_unknown_yet"
+    certain = SchemeUnknown
 
 
 class SchemeBroken(NotKnownYet):

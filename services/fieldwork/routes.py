@@ -25,8 +25,8 @@ from services.fieldwork.schemas.told import (
     WaitingActivity,
     WaitingRoster,
 )
-from services.fieldwork.service.batches import FINE
 from services.fieldwork.service.certification import Certification
+from services.fieldwork.service.entries import FINE
 from services.fieldwork.service.foreign_villages import ForeignVillages
 from services.fieldwork.service.reading import VERIFY, Reading
 from services.fieldwork.service.roster_corrections import RosterCorrections

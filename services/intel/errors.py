@@ -1,7 +1,19 @@
 """Problems of intel; codes are stable, titles and details Chinese."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from shared.web.problems import Problem
 
+NAMED = 10
+"""So many allowed values are named at most."""
+
+_FIELD = {"reporter": "reporter", "village": "village", "scheme": "village"}
+_UNKNOWN = {
+    "reporter": "没有这名人员,请核对警号或编号后重发",
+    "village": "没有这个村(社区),请核对代码后重发",
+    "scheme": "该村(社区)没有适用的方案,请核对代码后重发",
+}
 _WRONG = {"missing": "缺失", "malformed": "格式不对", "no_match": "与内容不符"}
 
 
@@ -14,6 +26,34 @@ class NotKnownYet(Problem):
 
     def __init__(self, detail: str, missing: str) -> None:
         super().__init__(detail, retryable=True, missing=missing)
+
+
+class Unknown(Problem):
+    """Nobody of the token's jurisdiction is called so, or no scheme applies; all that personnel said is known here."""
+
+    status = 422
+    code = "intel.unknown"
+    title = "没有这一人员、村(社区)或方案"
+
+    def __init__(self, field: str, nearest: Sequence[Any]) -> None:
+        told: dict[str, Any] = {"nearest": list(nearest)} if nearest else {}
+        super().__init__(_UNKNOWN[field], errors=[{"pointer": f"/{_FIELD[field]}", "message": _UNKNOWN[field]}], **told)
+
+
+class NotInService(Problem):
+    """The reporter had left on that day."""
+
+    status = 422
+    code = "intel.not_in_service"
+    title = "人员当日不在岗"
+
+
+class VillageEnded(Problem):
+    """The village had ended before that day."""
+
+    status = 422
+    code = "intel.village_ended"
+    title = "该村(社区)已撤并"
 
 
 class BadgeShared(Problem):
@@ -105,11 +145,18 @@ class DeliveryNotFound(Problem):
 
 
 class UnknownCode(Problem):
-    """The scheme has no such kind, category or sign."""
+    """The scheme has no such kind, category or sign; those that it has are named."""
 
     status = 422
     code = "intel.unknown_code"
     title = "方案中没有这个代码"
+
+    def __init__(self, pointer: str, allowed: Mapping[str, str]) -> None:
+        named = "、".join(f"{code}({label})" for code, label in list(allowed.items())[:NAMED])
+        more = "" if len(allowed) <= NAMED else f" 等 {len(allowed)} 项,全部见方案 intel.yaml"
+        super().__init__(
+            "请改用方案中的代码,见 errors", errors=[{"pointer": pointer, "message": f"可用:{named}{more}"}]
+        )
 
 
 class InTheFuture(Problem):

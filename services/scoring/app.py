@@ -14,7 +14,7 @@ from services.scoring.service.recomputing import Recomputing, try_failed_again
 from services.scoring.service.rubrics import Rubrics
 from shared.database.unit import Database, Unit
 from shared.messaging.api import service_api
-from shared.messaging.worker import Ticker, Worker
+from shared.messaging.worker import Ticker, Worker, goes_on
 from shared.security.vault import Vault
 from shared.settings import ServiceSettings
 
@@ -51,7 +51,7 @@ def create_worker(settings: ServiceSettings) -> Worker:
         tickers=[
             Ticker("recompute", RECOMPUTE_INTERVAL, recomputing.tick, recomputing.failed, follows_facts=True),
             Ticker("recompute apart", RECOMPUTE_INTERVAL, recomputing.tick_apart, recomputing.failed_apart),
-            Ticker("failed sheets", timedelta(seconds=5), try_failed_again),
-            Ticker("calendar", timedelta(minutes=1), calendar),
+            Ticker("failed sheets", timedelta(seconds=5), try_failed_again, goes_on),
+            Ticker("calendar", timedelta(minutes=1), calendar, goes_on),
         ],
     )

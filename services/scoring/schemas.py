@@ -14,12 +14,14 @@ from shared.web.pages import Page
 
 
 def _month(text: object) -> date:
-    if isinstance(text, str) and re.fullmatch(r"20\d{2}-(0[1-9]|1[0-2])", text):
+    if isinstance(text, str) and re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", text):
         return date.fromisoformat(f"{text}-01")
     raise PydanticCustomError("month", "应为月份,如 2026-10")
 
 
-Month = Annotated[date, BeforeValidator(_month), WithJsonSchema({"type": "string", "pattern": r"^20\d{2}-\d{2}$"})]
+Month = Annotated[
+    date, BeforeValidator(_month), WithJsonSchema({"type": "string", "pattern": r"^20[0-9]{2}-[0-9]{2}$"})
+]
 """A month as 2026-10, as the first day of it: the sheet whose period holds this day is meant."""
 
 SchemeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]

@@ -35,6 +35,7 @@ from shared.messaging.readiness import broker_answers, readiness
 from shared.messaging.relay import Relay
 from shared.messaging.topics import check_topics
 from shared.observability.logs import configure_logging
+from shared.observability.metrics import TICKS_FAILED
 from shared.settings import ServiceSettings
 from shared.web.api import create_api
 from shared.web.server import BoundedHeads
@@ -53,7 +54,8 @@ class Ticker:
     """Work done every `interval`, each time in a transaction of its own; True means that more is waiting now.
 
     `failed` is called in a transaction of its own after a tick that raised, and says what becomes of it; without it,
-    or when it raises too, the worker ends. With `follows_facts` a tick is done sooner when facts come in.
+    or when it raises too, the worker ends; the next tick comes after the interval. With `follows_facts` a tick is done
+    sooner when facts come in.
     """
 
     name: str
@@ -61,6 +63,11 @@ class Ticker:
     tick: Callable[[Unit], Awaitable[bool]]
     failed: Callable[[Unit, Exception], Awaitable[None]] | None = None
     follows_facts: bool = False
+
+
+async def goes_on(_: Unit, error: Exception) -> None:
+    """For a ticker that the rest of the worker can do without for a while: shown, alarmed, tried again."""
+    log.error("ticker.failed", error=type(error).__name__, exc_info=error)
 
 
 @dataclass(frozen=True)
@@ -146,14 +153,17 @@ class Worker:
                 if not more:
                     await self._rest(ticker)
             except Exception as error:
-                if not is_transient(error):
-                    await self._after_failure(ticker, error)
                 log.warning("ticker.retry", ticker=ticker.name, error=type(error).__name__)
-                await asyncio.sleep(RETRY_PAUSE)
+                if is_transient(error):
+                    await asyncio.sleep(RETRY_PAUSE)
+                else:
+                    await self._after_failure(ticker, error)
+                    await asyncio.sleep(ticker.interval.total_seconds())
 
     async def _after_failure(self, ticker: Ticker, error: Exception) -> None:
         if ticker.failed is None:
             raise error
+        TICKS_FAILED.labels(self.settings.service, ticker.name).inc()
         async with self.database.unit() as unit:
             await ticker.failed(unit, error)
 

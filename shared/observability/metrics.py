@@ -39,6 +39,11 @@ AUDIT_UNSEALED_SECONDS = Gauge(
     "cunjing_audit_unsealed_seconds", "Age of the oldest audit row that is not chained yet; 0 without one.", ["service"]
 )
 
+TICKS_FAILED = Counter(
+    "cunjing_ticks_failed_total",
+    "Ticks that failed and are tried again while the worker goes on.",
+    ["service", "ticker"],
+)
 SHEETS_FAILED = Gauge("cunjing_sheets_failed", "Sheets that could not be computed and are tried again.", ["service"])
 REPORTS_NOT_ROUTED = Counter(
     "cunjing_reports_not_routed_total", "Tries to route a report that failed; it is tried again.", ["service"]

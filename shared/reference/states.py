@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from shared.contracts.base import FactData
+from shared.identifiers import normal_badge
 
 D = TypeVar("D", bound=FactData)
 
@@ -13,6 +14,8 @@ D = TypeVar("D", bound=FactData)
 def as_columns(data: FactData) -> dict[str, Any]:
     """The whole state as JSON values by column name."""
     said = data.model_dump(mode="json")
+    if said.get("badge"):
+        said["badge"] = normal_badge(said["badge"])
     period, where = said.pop("valid"), said.pop("where", {})
     place = {f"where_{name}": value for name, value in where.items()}
     return said | place | {"valid_from": period["from"], "valid_until": period["to"]}

@@ -25,11 +25,16 @@ DivisionCode = Annotated[str, AfterValidator(_normal)]
 _Asked = Annotated[DivisionCode, Query(description="区划代码,2、4、6、9 或 12 位")]
 
 
+def no_such_division() -> NotFound:
+    """The same answer for what there is not and for what lies elsewhere."""
+    return NotFound("本令牌的辖区内没有这个区划,请核对 division")
+
+
 async def _asked(request: Request, division: _Asked) -> str:
     """What lies outside one's own division is answered as what there is not, not as an empty list."""
     own = (await sender_of(request.scope)).division
     if not (covers(own, division) or covers(division, own)):
-        raise NotFound("本令牌的辖区内没有这个区划,请核对 division")
+        raise no_such_division()
     return division
 
 

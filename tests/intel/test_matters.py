@@ -28,6 +28,7 @@ from tests.intel.support import (
     Receiver,
     area_of_other_station,
     dispute_activity,
+    officer,
     published,
     rejection,
     running,
@@ -38,6 +39,7 @@ from tests.intel.support import (
 )
 
 OTHER_COUNTY, FAR_VILLAGE = "411623", "411623100201"
+THEIR_OFFICER = foreign_id("app", "theirs")
 MILD = {"signs": ["uncontrollable"], "category": "grudge"}
 CLOSED = {"event": "closed", "outcome": "resolved"}
 QUIET: dict[str, Any] = {"signs": [], "summary": None}
@@ -338,7 +340,8 @@ async def test_a_verified_settlement_is_told_to_the_station_that_has_the_order(t
 async def neighbour(two: Intel) -> Intel:
     """The county beside it is known, too."""
     away = foreign_id("test", "far station")
-    await two.learn(village(FAR_VILLAGE, "外县村"), station(away, "外县所", f"{OTHER_COUNTY}100000"))
+    theirs = officer(THEIR_OFFICER, "外县警员", "T001").model_copy(update={"employer": away, "station": away})
+    await two.learn(village(FAR_VILLAGE, "外县村"), station(away, "外县所", f"{OTHER_COUNTY}100000"), theirs)
     binding = (await two.rows("SELECT scheme, version FROM known_binding"))[0]
     await two.rows_changed(
         f"""INSERT INTO known_binding (binding_id, jurisdiction, scheme, version, posts, use, valid_from)
@@ -350,7 +353,8 @@ async def neighbour(two: Intel) -> Intel:
 
 async def intruding(intel: Intel, **changes: Any) -> dict[str, Any]:
     """What the other county's backend files."""
-    answer = await intel.post(violent_dispute(village=FAR_VILLAGE, **changes), division=OTHER_COUNTY)
+    by = {"reporter": {"id": str(THEIR_OFFICER)}}
+    answer = await intel.post(violent_dispute(village=FAR_VILLAGE, **by, **changes), division=OTHER_COUNTY)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 

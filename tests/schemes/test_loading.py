@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.schemes import MODELS, app, schema_text
+from services.cli.schemes import MODELS, app, faults_between_parts, schema_text
 from services.fieldwork.scheme import ActivityKind, DetailFault, FieldworkScheme
 from services.intel.playbook import Playbook
 from services.personnel.scheme import PersonnelScheme
@@ -294,3 +294,27 @@ def test_which_auxiliaries_are_appraised_is_open_until_somebody_decides() -> Non
     assert "P-001/auxiliaries" in [point.source for point in undecided(PRESET)]
     assert undecided(load_scheme("wenquan", "personnel", PersonnelScheme, DEMO).value) == []
     assert undecided(DECIDED) == []
+
+
+@pytest.mark.parametrize(
+    ("addition", "message"),
+    [
+        ("four_prevention: {where: {details.form: {at_least: 1}}}", "details.form is enum"),
+        ("four_prevention: {where: {details.topics: {contains: nothing}}}", "details.topics is enums"),
+        ("four_prevention: {where: {details.topics: law}}", "details.topics is enums"),
+        ("night_patrol: {where: {details.night: 1}}", "details.night is bool"),
+        ("dispute_resolved: {where: {details.state: setled}}", "details.state is enum"),
+        ("hazard_rectified: {require: {not_rectified: {details.stat: rectified}}}", "there is no details.stat"),
+        ("certificate_delivered: {within: {start: {at: {collected_at_station: details.item}}}}", "no date or instant"),
+    ],
+)
+def test_a_rubric_asks_of_a_detail_only_what_fieldwork_declares(tmp_path: Path, addition: str, message: str) -> None:
+    file = write(tmp_path, "scoring", f"facts:\n  {addition}\n")
+    (fault,) = faults_between_parts(tmp_path)
+    assert (fault.file, fault.line) == (file, 2)
+    assert message in fault.message
+
+
+@pytest.mark.parametrize("folder", [None, DEMO])
+def test_the_parts_of_the_presets_fit_together(folder: Path | None) -> None:
+    assert faults_between_parts(folder) == []

@@ -135,6 +135,21 @@ async def test_a_scheme_whose_files_have_faults_is_said_to_and_its_sheets_stay(
         assert (await api.mine()).status_code == 200
 
 
+async def test_a_broken_scheme_is_the_reason_only_where_it_governs(
+    database: Database, world: World, keys: DevKeys, tmp_path: Path
+) -> None:
+    (tmp_path / "wenquan").mkdir()
+    (tmp_path / "wenquan" / "scoring.yaml").write_text("readings: {\n", encoding="utf-8")
+    own = world.facts.binding("own", jurisdiction=VILLAGE[:9], valid={"from": DAY.replace(day=1)})
+    await world.hear(own)
+    async for api in serving(database, keys, tmp_path):
+        before, since = [await api.mine(period=month) for month in ("2026-09", "2026-10")]
+        named = await api.mine(period="2026-09", scheme="own")
+
+    assert (before.status_code, before.json()["code"]) == (503, "scoring.scheme_unusable")
+    assert [answer.json()["code"] for answer in (since, named)] == ["scoring.sheet_not_found"] * 2
+
+
 async def test_another_county_finds_no_sheet(world: World, api: Api) -> None:
     await world.score(*world.facts.visits(1))
 
@@ -204,6 +219,15 @@ async def test_a_link_opens_the_page_without_a_token(world: World, api: Api) -> 
     assert timedelta(minutes=14) < left <= timedelta(minutes=15)
     rows = await world.rows("SELECT action, on_behalf_of FROM audit")
     assert rows == [("scoring.page_link", OFFICER)]
+
+
+async def test_a_field_that_a_link_does_not_have_is_refused(world: World, api: Api) -> None:
+    await world.score(*world.facts.visits(1))
+    me = api.token("scoring:own", division=VILLAGE, officer=OFFICER)
+
+    answer = await api.client.post("/v1/me/page-links", json={"period": "2026-10", "sheme": "x"}, headers=me)
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/sheme")
 
 
 async def test_an_expired_link_says_so(world: World, api: Api) -> None:

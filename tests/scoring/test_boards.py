@@ -7,6 +7,7 @@ from datetime import date
 from uuid import UUID
 
 import httpx
+import pytest
 
 from tests.scoring.api import BOARD, Api
 from tests.scoring.facts import OFFICER, OTHER_VILLAGE, VILLAGE
@@ -56,10 +57,19 @@ async def test_the_board_ends_at_the_readers_jurisdiction(world: World, api: Api
     await three_officers(world)
 
     town = (await api.leader("/v1/scoreboard", reader="411622101", **BOARD)).json()
-    elsewhere = await api.leader("/v1/scoreboard", reader="411623", **BOARD)
 
     assert [(place["rank"], place["officer"]["name"]) for place in town["items"]] == [(1, "演示丙")]
-    assert (elsewhere.status_code, elsewhere.json()["code"]) == (404, "not_found")
+
+
+async def test_a_division_that_is_unknown_or_somebody_elses_is_not_found_alike(world: World, api: Api) -> None:
+    await three_officers(world)
+    asked = [("411622", "411629"), ("411622", "411622999"), ("411623", "411622"), ("411622101", "411622100")]
+    for path in ("/v1/scoreboard", "/v1/scoreboard/summary"):
+        answers = [await api.leader(path, reader=reader, **{**BOARD, "division": code}) for reader, code in asked]
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "not_found")}
+        assert len({answer.json()["detail"] for answer in answers}) == 1
+        around = await api.leader(path, reader="411622101", **{**BOARD, "division": "41"})
+        assert around.status_code == 200
 
 
 async def test_the_summary_names_both_ends_and_the_vacant_villages(world: World, api: Api) -> None:
@@ -81,6 +91,27 @@ async def test_a_village_held_through_an_area_is_not_vacant(world: World, api: A
     summary = (await api.leader("/v1/scoreboard/summary", **BOARD, places="1")).json()
 
     assert summary["vacancies"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("period", "2026-13"),
+        ("period", "20２６-10"),
+        ("period", "2026-10-01"),
+        ("period", "1791162000"),
+        ("division", "4116221"),
+        ("division", "４１１６２２"),
+        ("scheme", "../wenquan"),
+        ("limit", "0"),
+        ("limit", "1.5"),
+    ],
+)
+async def test_a_parameter_has_one_form_and_every_other_is_refused_by_name(api: Api, name: str, value: str) -> None:
+    answer = await api.leader("/v1/scoreboard", **{**BOARD, name: value})
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"query:{name}"]
 
 
 async def test_a_board_of_an_unknown_scheme_is_not_found(api: Api) -> None:
@@ -119,4 +150,4 @@ async def test_pending_are_those_of_the_division_within_the_readers_own(world: W
     assert await pending("411622") == 4
     assert await pending("411622101") == await pending("411622", division="411622101") == 1
     assert await pending("411622100") == 3
-    assert await pending("4116") == 4
+    assert (await api.leader("/v1/scoreboard", reader="411623", **BOARD)).status_code == 404

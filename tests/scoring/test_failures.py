@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from shutil import copytree
@@ -11,20 +12,32 @@ from uuid import UUID
 import orjson
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+from services.cli.schemes import MODELS
 from services.scoring.repository.failures import try_again
 from services.scoring.repository.marks import mark_officers
 from services.scoring.repository.sheets import sheets_of
+from services.scoring.rubric import Rubric
+from services.scoring.rules import Period, evidence_from
 from services.scoring.service import recompute
 from services.scoring.service.calendar import keep_up
 from services.scoring.service.recomputing import Recomputing
 from services.scoring.service.rubrics import Rubrics
 from shared.messaging.outbox import MAX_BODY
+from shared.schemes.checks import check_schemes
 from shared.schemes.loader import PRESETS, read_scheme
 from tests.scoring.facts import OFFICER, VILLAGE
-from tests.scoring.world import DEMO_SCHEMES, World
+from tests.scoring.world import DEMO_SCHEMES, World, line
 
 OTHER = UUID(int=77)
+
+
+@pytest.fixture(autouse=True)
+def _unprinted() -> Iterator[None]:
+    """Unconfigured, the logger prints an error with every local variable: of thousands of visits, for minutes."""
+    with capture_logs():
+        yield
 
 
 def _broken(folder: Path, addition: str) -> Rubrics:
@@ -141,16 +154,56 @@ async def test_an_officer_with_very_many_entries_is_computed_apart(
 ) -> None:
     monkeypatch.setattr(recompute, "MANY_ENTRIES", 200)
     recomputing = Recomputing(world.rubrics)
-    await world.hear(*(world.facts.visit(f"house-{house}") for house in range(recompute.MANY_ENTRIES + 1)))
+    visits = [world.facts.visit(f"house-{house}") for house in range(recompute.MANY_ENTRIES + 1)]
+    await world.hear(*visits[1:], world.facts.assignment(OTHER))
     await _tick(world, recomputing)
-    await world.hear(*world.facts.visits(1), world.facts.assignment(OTHER))
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+
+    await world.hear(visits[0])
     await _tick(world, recomputing)
     assert await world.rows("SELECT DISTINCT officer_id FROM dirty_mark") == [(OFFICER,)]
 
-    async with world.database.unit() as unit:
-        await recomputing.tick_apart(unit)
+    await _tick_apart(world, recomputing)
     assert await world.rows("SELECT 1 FROM dirty_mark") == []
     assert await world.digests() == await world.from_nothing()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_twenty_thousand_visits_of_one_officer_leave_every_other_sheet_computed_and_heal_without_a_person(
+    world: World, tmp_path: Path, fails: bool
+) -> None:
+    others = [UUID(int=100 + n) for n in range(30)]
+    await world.hear(*(world.facts.assignment(officer) for officer in others))
+    lecture = world.facts.activity("publicity", LECTURE)
+    visits = [world.facts.visit(f"house-{house}") for house in range(20_000)]
+    await world.hear(*visits, lecture, world.facts.verified(lecture))
+    started = Recomputing(_broken(tmp_path, TEXT_AS_NUMBER) if fails else world.rubrics)
+
+    await _tick(world, started)
+
+    assert {officer for officer, _, _ in await world.sheets(OFFICER, *others)} == set(others)
+    assert await world.rows("SELECT DISTINCT officer_id FROM dirty_mark") == [(OFFICER,)]
+
+    await _tick_apart(world, started)
+    if fails:
+        assert [(row.officer_id, row.reason) for row in await _failures(world)] == [(OFFICER, "TypeError")]
+        await _let_next_try_come(world)
+        mended = Recomputing(world.rubrics)
+        await _tick(world, mended)
+        await _tick_apart(world, mended)
+
+    assert await _failures(world) == []
+    assert await world.rows("SELECT 1 FROM dirty_mark") == []
+    refused = line(await world.sheet(), "S-101")["not_counted"]
+    assert len(refused) == len(visits)
+
+
+async def _tick_apart(world: World, recomputing: Recomputing) -> None:
+    await world.all_due()
+    more = True
+    while more:
+        async with world.database.unit() as unit:
+            more = await recomputing.tick_apart(unit)
 
 
 async def test_many_months_are_computed_in_pieces_that_miss_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,14 +241,9 @@ async def test_two_workers_with_other_scheme_files_settle_on_the_later_one(world
 
 
 async def test_a_shadow_is_scored_beside_what_governs_and_never_published(world: World, tmp_path: Path) -> None:
-    trial = read_scheme("wenquan", DEMO_SCHEMES)["scoring"]
-    (tmp_path / "trial").mkdir()
-    head = (PRESETS / "wenquan" / "scheme.yaml").read_text(encoding="utf-8")
-    (tmp_path / "trial" / "scheme.yaml").write_text(head.replace("wenquan", "trial"), encoding="utf-8")
-    (tmp_path / "trial" / "scoring.yaml").write_bytes(orjson.dumps(trial.content, default=str))
-    copytree(DEMO_SCHEMES / "wenquan", tmp_path / "wenquan")
+    rubrics = _with_trial(tmp_path)
     await world.hear(world.facts.binding("trial", jurisdiction=VILLAGE[:9], use="shadow"), *world.facts.visits(1))
-    await _tick(world, Recomputing(Rubrics(tmp_path)))
+    await _tick(world, Recomputing(rubrics))
     sheets = {sheet.scheme: sheet for sheet in (await world.sheets()).values()}
     assert {scheme: sheet.shadow for scheme, sheet in sheets.items()} == {"wenquan": False, "trial": True}
     told = await world.rows("SELECT attributes->>'ce_scheme' AS scheme FROM outbox")
@@ -212,6 +260,45 @@ async def test_a_townships_own_scheme_takes_the_place_of_the_countys(world: Worl
     scored = {first for (_, _, first), sheet in (await world.sheets()).items() if sheet.total is not None}
     assert scored == {date(2026, month, 1) for month in range(1, 10)} & scored
     assert date(2026, 10, 1) not in scored
+
+
+async def test_a_scheme_that_cannot_say_its_periods_fails_alone(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rubrics = _with_trial(tmp_path)
+    trial = rubrics.find("trial")
+    assert trial
+
+    def without_trial(rubric: Rubric, period: Period) -> date:
+        return evidence_from(rubric, period) if rubric is not trial.plan.rubric else date(2026, 13, 1)
+
+    monkeypatch.setattr("services.scoring.service.rubrics.evidence_from", without_trial)
+    await world.hear(world.facts.binding("trial", jurisdiction=VILLAGE[:9], use="shadow"), *world.facts.visits(1))
+    await _tick(world, Recomputing(rubrics))
+
+    assert {(row.scheme, row.reason) for row in await _failures(world)} == {("trial", "ValueError")}
+    assert {scheme for _, scheme, _ in await world.sheets()} == {"wenquan"}
+
+
+def test_a_quota_of_five_months_makes_the_scheme_unusable_and_no_other(tmp_path: Path) -> None:
+    rubrics = _with_trial(tmp_path)
+    file = tmp_path / "trial" / "scoring.yaml"
+    content = orjson.loads(file.read_bytes())
+    content["lines"]["S-102"]["parts"]["events"]["months"]["value"] = 5
+    file.write_bytes(orjson.dumps(content))
+    assert (rubrics.is_broken("trial"), rubrics.is_broken("wenquan")) == (True, False)
+    assert any("months is one of" in finding.message for finding in check_schemes(MODELS, tmp_path))
+
+
+def _with_trial(folder: Path) -> Rubrics:
+    """The demonstration's scheme, and the same again under another name."""
+    trial = read_scheme("wenquan", DEMO_SCHEMES)["scoring"]
+    (folder / "trial").mkdir()
+    head = (PRESETS / "wenquan" / "scheme.yaml").read_text(encoding="utf-8")
+    (folder / "trial" / "scheme.yaml").write_text(head.replace("wenquan", "trial"), encoding="utf-8")
+    (folder / "trial" / "scoring.yaml").write_bytes(orjson.dumps(trial.content, default=str))
+    copytree(DEMO_SCHEMES / "wenquan", folder / "wenquan")
+    return Rubrics(folder)
 
 
 async def _use(world: World, use: str) -> None:

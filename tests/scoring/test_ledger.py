@@ -152,19 +152,6 @@ async def test_marks_of_one_officer_are_taken_as_one_range_of_days(world: World)
     assert (mark.since, mark.until) == (date(2026, 8, 1), date(2026, 10, 30))
 
 
-async def test_a_fact_of_a_matter_marks_everybody_assigned_to_its_village(world: World) -> None:
-    neighbour = UUID(int=78)
-    await world.hear(world.facts.assignment(neighbour))
-    dispute = world.facts.activity("dispute", {"state": "open"})
-    for said in (dispute, world.facts.verified(dispute)):
-        await world.recompute()
-        await world.hear(said)
-        rows = await world.rows(
-            "SELECT officer_id, min(since), max(until) FROM dirty_mark GROUP BY officer_id ORDER BY officer_id"
-        )
-        assert rows == [(neighbour, date.min, date.max), (world.officer, date.min, date.max)]
-
-
 async def test_a_dispute_without_a_code_and_the_report_of_it_are_one_matter(world: World) -> None:
     dispute = world.facts.activity("dispute", {"state": "failed"})
 

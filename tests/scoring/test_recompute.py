@@ -287,7 +287,7 @@ async def test_an_assignment_and_a_fact_of_its_village_committed_side_by_side_bo
     async with world.database.unit() as assigning:
         await HANDLERS[AssignmentV1]([assignment], assigning)
         hearing = asyncio.create_task(world.hear(team))
-        await _until_blocked(world)
+        await until_blocked(world)
     await hearing
     await world.recompute()
 
@@ -430,7 +430,7 @@ async def test_a_finding_about_a_village_costs_only_who_was_there(database: Data
     assert line(sheet, "S-110")["points"] == "-1"
 
 
-async def _until_blocked(world: World) -> None:
+async def until_blocked(world: World) -> None:
     """Wait until some other session waits for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(10):

@@ -12,6 +12,7 @@ import pytest
 
 from services.scoring.rules import (
     FACTS,
+    Calendar,
     Entry,
     LineResult,
     Period,
@@ -25,6 +26,8 @@ from services.scoring.rules import (
 )
 from tests.scoring.month import LEADER, OCTOBER, OTHER_VILLAGE, VILLAGE, Month, context, full_month
 from tests.scoring.rubrics import DECIDED, PRESET, line, reading, score, without_report_hours
+
+WORKING = reading(day_type="working")
 
 
 def why(found: LineResult) -> dict[str, int]:
@@ -203,7 +206,7 @@ def test_a_backups_disputes_add_their_points_to_those_of_his_own_village() -> No
     sheet = score(month.entries, context())
     found = line(sheet, "S-108")
     assert (found.points, why(found)) == (Decimal(8), {})
-    assert sheet.warnings == ()
+    assert [notice for notice in sheet.warnings if notice.item] == []
     month.disputes(6, village=OTHER_VILLAGE)
     full = line(score(month.entries, context()), "S-108")
     assert (full.points, full.cap_used) == (Decimal(10), True)
@@ -479,10 +482,48 @@ def test_certificates_count_each_or_once_as_the_reading_says() -> None:
 def test_working_days_leave_out_the_days_off() -> None:
     month = Month(day=date(2026, 10, 12))
     month.certificate(4)
-    rubric = reading(day_type="working")
-    weekend = replace(context(), days_off=frozenset({date(2026, 10, 10), date(2026, 10, 11)}))
-    assert line(score(month.entries, weekend, rubric), "S-115").points == 1
-    assert why(line(score(month.entries, context(), rubric), "S-115")) == {"no_working_calendar": 1}
+    weekend = Calendar({2026: frozenset({date(2026, 10, 10), date(2026, 10, 11)})})
+    assert line(score(month.entries, replace(context(), calendar=weekend), WORKING), "S-115").points == 1
+    without = replace(context(), calendar=Calendar({2026: frozenset()}))
+    assert line(score(month.entries, without, WORKING), "S-115").points == 0
+
+
+def test_what_no_calendar_can_judge_is_withheld_and_the_sheet_says_which_year_is_missing() -> None:
+    month = Month(day=date(2026, 10, 12))
+    waiting = month.certificate(4)
+    sheet = score(month.entries, context(), WORKING)
+    found = line(sheet, "S-115")
+    assert (found.status, found.points, found.open) == ("withheld", None, ())
+    assert [reason(refused.why, {}) for refused in found.not_counted if refused.id == waiting.id] == sentences(found)[
+        1:
+    ]
+    assert "2026年的工作日历" in sentences(found)[1]
+    assert [(point.source, point.who_decides) for point in sheet.withheld] == [("S-115", "系统管理员")]
+    assert sheet.grade is None
+
+
+def test_a_missing_year_withholds_nothing_that_it_does_not_decide() -> None:
+    month = Month(day=date(2027, 1, 4))
+    month.certificate(2)  # in time whatever days are off
+    month.activity(
+        "certificate_delivery",
+        {"item": "id_card", "collected_on": "2026-12-01", "delivered_at": "2027-01-04T10:00:00+08:00"},
+    )  # late by the days of 2026 alone
+    january = replace(context(Period(date(2027, 1, 1), date(2027, 1, 31))), calendar=Calendar({2026: frozenset()}))
+    found = line(score(month.entries, january, WORKING), "S-115")
+    assert (found.status, found.points, why(found)) == ("computed", Decimal(1), {"late": 1})
+
+
+def test_a_village_that_nobody_measured_is_withheld_and_not_worth_nothing() -> None:
+    both = context(OCTOBER, Stay(VILLAGE, date(2026, 1, 1)), Stay(OTHER_VILLAGE, date(2026, 1, 1)))
+    month = Month()
+    month.tested("familiar")
+    sheet = score(month.entries, both)
+    found = line(sheet, "S-103")
+    assert (found.status, found.points, sentences(found)[-1]) == ("withheld", None, "尚无测评结果,暂不计分")
+    assert sheet.grade is None
+    month.tested("unfamiliar", village=OTHER_VILLAGE)
+    assert line(score(month.entries, both), "S-103").points == 2
 
 
 def test_the_preset_computes_what_it_can_and_withholds_the_grade_with_the_list_of_open_points() -> None:

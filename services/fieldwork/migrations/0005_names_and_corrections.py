@@ -10,6 +10,9 @@ INSTANT = sa.DateTime(timezone=True)
 SENT = ("activity", "arrival", "departure", "certificate")
 
 
+BADGES = "UPDATE known_officer SET badge = upper(btrim(normalize(badge, NFKC))) WHERE badge IS NOT NULL"
+
+
 def upgrade() -> None:
     """What was kept keeps its id; every matter is its first village's county's."""
     for table in SENT:
@@ -24,6 +27,7 @@ def upgrade() -> None:
     _activities()
     _sessions()
     _withdrawals()
+    op.execute(BADGES)
 
 
 def _matters() -> None:

@@ -19,13 +19,13 @@ from services.fieldwork.errors import (
 )
 from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository.changes import Change
-from services.fieldwork.repository.people import Person
 from services.fieldwork.rules.corrections import fault
 from services.fieldwork.rules.items import lacks_officer, time_fault
 from services.fieldwork.schemas.given import Activity
 from services.fieldwork.scheme import ActivityKind
-from services.fieldwork.service.batches import Entry, meaning_of, settle
+from services.fieldwork.service.batches import meaning_of, settle
 from services.fieldwork.service.corrections import refuse_correction
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.matters import Matters
 from services.fieldwork.service.naming import Naming
@@ -36,6 +36,7 @@ from shared.contracts.fieldwork import ActivityRecordedV1, ActivityRejectedV1
 from shared.database.unit import Unit
 from shared.ids import new_id
 from shared.observability.redaction import redact
+from shared.reference.people import Person
 from shared.reference.queries import Work
 from shared.security.vault import Vault
 from shared.turns import in_turns
@@ -139,7 +140,7 @@ class Activities:
 
     def _fitting_kind(self, item: Activity, details: str, schemes: Sequence[str]) -> ActivityKind:
         if not schemes:
-            raise SchemeUnknownYet
+            raise SchemeUnknownYet(item.village)
         found = self._kinds.under(schemes, item.kind)
         if not found:
             raise UnknownKind("请使用本地方案列出的活动种类")

@@ -22,11 +22,11 @@ from services.fieldwork.repository import certificates as repository
 from services.fieldwork.repository import changes, holders
 from services.fieldwork.repository.certificates import Matter
 from services.fieldwork.repository.changes import Change
-from services.fieldwork.repository.people import Person
 from services.fieldwork.rules.certificates import last_day
 from services.fieldwork.schemas.given import Certificate, Revocation
 from services.fieldwork.service.acts import Deciders
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, meaning_of, outcome_dict, settle
+from services.fieldwork.service.batches import Reader, conclude, meaning_of, outcome_dict, settle
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
@@ -35,6 +35,7 @@ from shared.contracts.base import Period
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import NothingCertifiedV1
 from shared.database.unit import Unit
+from shared.reference.people import Person
 from shared.security.audit import record_audit
 from shared.security.principal import Principal
 from shared.security.vault import Vault
@@ -85,7 +86,7 @@ class Certification:
         await self._name_those_in_force(entries, wanted)
         made = [self._fact(entry.key, wanted[entry.index]) for entry in created]
         self._unit.outbox.add(*made)
-        await audit_batch(self._unit, self._who, "fieldwork.certify", entries)
+        await conclude(self._unit, self._who, "fieldwork.certify", entries)
         told = [Change(fact.data.village, "certificate", fact.data.certificate_id, "certified") for fact in made]
         await changes.append(self._unit.connection, told, self._unit.now)
         return [outcome_dict(entry, **({"id": entry.id} if entry.item else {})) for entry in entries]

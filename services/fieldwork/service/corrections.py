@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.fieldwork.errors import AlreadyCorrected, CorrectsAnothers, CorrectsItself
 from services.fieldwork.rules.corrections import Fault
-from services.fieldwork.service.batches import Entry
+from services.fieldwork.service.entries import Entry
 
 
 def refuse_correction(entry: Entry[Any], fault: Fault | None, corrected_by: UUID | None) -> None:

@@ -13,7 +13,8 @@ from services.fieldwork.errors import ForeignNameTaken
 from services.fieldwork.repository import people
 from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import ForeignVillage
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.batches import Reader, conclude, outcome_dict
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
@@ -46,7 +47,7 @@ class ForeignVillages:
                 entry.outcome = "created"
             elif entry.is_open:
                 entry.conflict(ForeignNameTaken())
-        await audit_batch(self._unit, self._who, "fieldwork.foreign_villages", entries)
+        await conclude(self._unit, self._who, "fieldwork.foreign_villages", entries)
         return [outcome_dict(entry) for entry in entries]
 
 

@@ -17,10 +17,12 @@ from services.fieldwork.errors import (
     VillageUnknownYet,
 )
 from services.fieldwork.repository import people
-from services.fieldwork.repository.people import Person, Village
+from services.fieldwork.repository.people import Village
 from services.fieldwork.rules.places import county_of
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
+from shared.reference.people import Person, meant
+from shared.reference.people import officers as known_officers
 from shared.security.principal import Principal
 from shared.security.problems import ActAsRequired
 
@@ -47,13 +49,13 @@ class References:
         return cls(
             who,
             today,
-            await people.officers(unit.connection, officers, who.division, today),
+            await known_officers(unit.connection, officers, who.division, today),
             await people.villages(unit.connection, villages, who.division),
         )
 
     async def add(self, unit: Unit, officers: Iterable[Ref]) -> None:
         """Look up officers too whom only what is kept here names."""
-        self.officers |= await people.officers(unit.connection, officers, self.who.division, self.today)
+        self.officers |= await known_officers(unit.connection, officers, self.who.division, self.today)
 
     def officer(self, ref: Ref, day: date) -> Person:
         """The officer of the token's jurisdiction who has not left; else `officer_unknown_yet`, `badge_shared`."""
@@ -68,7 +70,7 @@ class References:
         if own := self._own(ref):
             return _not_left(own, day)
         if ref == self.who.officer_id:
-            raise OfficerUnknownYet
+            raise OfficerUnknownYet(ref)
         # A token of one officer must not learn whom else we know: an unknown badge is answered as a stranger's.
         if not self.who.may_act_as:
             raise ActAsRequired("请以本人身份提交,或使用带 act-as 权限的令牌")
@@ -79,7 +81,7 @@ class References:
         if own := self._own(ref):
             return _in_service(own, self.today)
         if ref == self.who.officer_id:
-            raise OfficerUnknownYet
+            raise OfficerUnknownYet(ref)
         if not self.who.may_verify_as:
             raise ActAsRequired("请以本人身份核实,或使用带 act-as:verify 权限的令牌")
         return _in_service(self.officer(ref, self.today), self.today)
@@ -92,42 +94,39 @@ class References:
         """The code of the village, if it had not ended before that day."""
         if isinstance(ref, str):
             self._require_inside(ref)
-        meant = [village for village in self.villages.get(ref, ()) if self._covers(village.code)]
-        if not meant:
+        found = [village for village in self.villages.get(ref, ()) if self._covers(village.code)]
+        if not found:
             raise self._none(ref)
-        if len(meant) > 1:
+        if len(found) > 1:
             raise ForeignNameShared
-        if meant[0].valid.is_over(day):
+        if found[0].valid.is_over(day):
             raise VillageEnded
-        return meant[0].code
+        return found[0].code
 
     def county(self, ref: Ref) -> str | None:
         """The county that a village lies in, whether it still exists or not."""
         if isinstance(ref, str):
             return county_of(ref)
-        meant = {county_of(village.code) for village in self.villages.get(ref, ())}
-        return meant.pop() if len(meant) == 1 else None
+        counties = {county_of(village.code) for village in self.villages.get(ref, ())}
+        return counties.pop() if len(counties) == 1 else None
 
     def _none(self, ref: Ref) -> Exception:
-        return OutsideJurisdiction() if self.villages.get(ref) else VillageUnknownYet()
+        return OutsideJurisdiction() if self.villages.get(ref) else VillageUnknownYet(ref)
 
     def _own(self, ref: Ref) -> Person | None:
         """The token's own officer, if the reference may mean him; who may name others is not preferred to them."""
-        meant = self.officers.get(ref, [])
-        if isinstance(ref, str) and len(meant) > 1 and (self.who.may_act_as or self.who.may_verify_as):
+        found = self.officers.get(ref, [])
+        if isinstance(ref, str) and len(found) > 1 and (self.who.may_act_as or self.who.may_verify_as):
             return None
-        return next((person for person in meant if person.officer_id == self.who.officer_id), None)
+        return next((person for person in found if person.officer_id == self.who.officer_id), None)
 
     def _meant(self, ref: Ref, day: date, may_be_listed: Callable[[Person], bool]) -> Person:
-        listed = [person for person in self.officers.get(ref, ()) if may_be_listed(person)]
-        # A badge that was handed on means who had it that day.
-        serving = [person for person in listed if person.serves_on(day)]
-        meant = serving or [person for person in listed if not person.has_left(day)] or listed
-        if not meant:
-            raise OfficerUnknownYet
-        if len(meant) > 1:
+        found = meant((person for person in self.officers.get(ref, ()) if may_be_listed(person)), day)
+        if not found:
+            raise OfficerUnknownYet(ref)
+        if len(found) > 1:
             raise BadgeShared
-        return _not_left(meant[0], day)
+        return _not_left(found[0], day)
 
     def _require_inside(self, code: str) -> None:
         if not self._covers(code):

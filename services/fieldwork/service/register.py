@@ -25,8 +25,9 @@ from services.fieldwork.rules.corrections import fault
 from services.fieldwork.rules.items import TimeFault, session_fault, time_fault
 from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import Arrival, Departure
-from services.fieldwork.service.batches import Entry, meaning_of, settle
+from services.fieldwork.service.batches import meaning_of, settle
 from services.fieldwork.service.corrections import refuse_correction
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day

@@ -15,16 +15,17 @@ from services.fieldwork.repository import changes, sessions
 from services.fieldwork.repository import rosters as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.holders import Asked
-from services.fieldwork.repository.people import Person
 from services.fieldwork.rules.rosters import may_confirm
 from services.fieldwork.schemas.given import RosterConfirmation
 from services.fieldwork.schemas.told import WaitingRoster
 from services.fieldwork.service.acts import Deciders
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.batches import Reader, conclude, outcome_dict
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
+from shared.reference.people import Person
 from shared.security.principal import Principal
 from shared.security.vault import Vault
 from shared.web.pages import Page, decode_cursor, encode_cursor
@@ -55,7 +56,7 @@ class RosterCorrections:
         await self._judge(entries, deciding, records, known)
         decided = [(entry, records[entry.given.id]) for entry in entries if entry.outcome == "created"]
         await self._keep(decided, deciding)
-        await audit_batch(self._unit, self._who, "fieldwork.confirm_roster", entries)
+        await conclude(self._unit, self._who, "fieldwork.confirm_roster", entries)
         await changes.append(self._unit.connection, [_change(*pair) for pair in decided], self._unit.now)
         return [outcome_dict(entry, **({"id": entry.item.id} if entry.item else {})) for entry in entries]
 

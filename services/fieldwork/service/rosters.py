@@ -21,19 +21,20 @@ from services.fieldwork.repository import changes, people
 from services.fieldwork.repository import rosters as repository
 from services.fieldwork.repository.changes import Change, What
 from services.fieldwork.repository.holders import Asked
-from services.fieldwork.repository.people import Person
 from services.fieldwork.repository.rosters import Standing
 from services.fieldwork.repository.sessions import OfficerDay
 from services.fieldwork.rules import rosters as rules
 from services.fieldwork.rules.rosters import Said, State
 from services.fieldwork.schemas.given import RosterDay
 from services.fieldwork.service.acts import Deciders
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.batches import Reader, conclude, outcome_dict
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.ids import new_id
+from shared.reference.people import Person
 from shared.security.principal import Principal
 from shared.security.vault import Vault
 from shared.web.problems import Problem
@@ -74,7 +75,7 @@ class Rosters:
         standing = await repository.standing(self._unit.connection, {duty.day for duty in duties.values()})
         new = [duty for index, duty in duties.items() if self._is_news(entries[index], duty, standing[duty.day])]
         await self._keep(new)
-        await audit_batch(self._unit, self._who, "fieldwork.roster", entries)
+        await conclude(self._unit, self._who, "fieldwork.roster", entries)
         await changes.append(self._unit.connection, [self._change(duty) for duty in new], self._unit.now)
         return [self._outcome(entry) for entry in entries]
 

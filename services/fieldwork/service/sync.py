@@ -11,7 +11,8 @@ from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.schemas.given import Activity, Arrival, Departure, Withdrawal
 from services.fieldwork.service.activities import Activities
-from services.fieldwork.service.batches import FINE, Entry, I, Reader, audit_batch, outcome_dict
+from services.fieldwork.service.batches import Reader, conclude, outcome_dict
+from services.fieldwork.service.entries import FINE, Entry, I
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.references import Ref, References
 from services.fieldwork.service.register import Register
@@ -51,7 +52,7 @@ class Sync:
         made += await register.arrive(_of(entries, Arrival))
         made += await register.leave(_of(entries, Departure))
         made += await Withdrawals(self._unit, known, self._vault, register.touch).take(_of(entries, Withdrawal))
-        await audit_batch(self._unit, self._who, "fieldwork.sync", entries)
+        await conclude(self._unit, self._who, "fieldwork.sync", entries)
         told = await self._told(entries)
         await self._append(made, activities, register)
         return told

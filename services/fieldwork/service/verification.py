@@ -25,12 +25,12 @@ from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.holders import Asked
-from services.fieldwork.repository.people import Person
 from services.fieldwork.rules import verdicts as rules
 from services.fieldwork.rules.verdicts import Standing
 from services.fieldwork.schemas.given import Reject, Verify
 from services.fieldwork.service.acts import Deciders
-from services.fieldwork.service.batches import Entry, Reader, audit_batch, meaning_of, outcome_dict
+from services.fieldwork.service.batches import Reader, conclude, meaning_of, outcome_dict
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
@@ -39,6 +39,7 @@ from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import ActivityRejectedV1, ActivityVerifiedV1
 from shared.database.unit import Unit
 from shared.ids import new_id
+from shared.reference.people import Person
 from shared.security.principal import Principal
 from shared.security.vault import Vault
 from shared.web.problems import Problem
@@ -91,7 +92,7 @@ class Verification:
                 activity = activities.get(entry.id) if entry.id else None
                 self._judge(entry, activity, verifiers[entry.index], known, deciders)
         await self._save(activities)
-        await audit_batch(self._unit, self._who, "fieldwork.verify", entries)
+        await conclude(self._unit, self._who, "fieldwork.verify", entries)
         await changes.append(self._unit.connection, self._changes(activities), self._unit.now)
         return [self._told(entry) for entry in entries]
 

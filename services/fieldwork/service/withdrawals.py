@@ -16,7 +16,8 @@ from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.items import Names
 from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import Withdrawal
-from services.fieldwork.service.batches import Entry, meaning_of, settle
+from services.fieldwork.service.batches import meaning_of, settle
+from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day

@@ -10,6 +10,9 @@ down_revision = "0004"
 INSTANT = sa.DateTime(timezone=True)
 
 
+BADGES = "UPDATE known_officer SET badge = upper(btrim(normalize(badge, NFKC))) WHERE badge IS NOT NULL"
+
+
 def upgrade() -> None:
     """Every order takes its state from its only report so far."""
     _matter()
@@ -17,6 +20,7 @@ def upgrade() -> None:
     _report()
     _step()
     _rest()
+    op.execute(BADGES)
 
 
 def _matter() -> None:

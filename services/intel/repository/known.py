@@ -12,12 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intel.repository.rows import Row, one_row
 from services.intel.tables import metadata
 
-_OFFICERS = text(
-    """
-    SELECT officer_id, status = 'left' AS gone FROM known_officer
-    WHERE officer_id = CAST(:id AS uuid) OR badge = CAST(:badge AS text) ORDER BY officer_id
-    """
-)
 _SERVED = text(
     """
     SELECT unnest(serves) FROM known_organisation WHERE org_id = :org
@@ -32,16 +26,10 @@ class Known:
 
     connection: AsyncConnection
 
-    async def village(self, code: str) -> bool:
-        """Whether this division is known here."""
-        division = metadata.tables["known_division"]
-        return await one_row(self.connection, division.select().where(division.c.code == code)) is not None
-
-    async def officers(self, id: UUID | None, badge: str | None) -> list[UUID]:
-        """Whom an id or badge means: several in service with one badge are all named."""
-        rows = (await self.connection.execute(_OFFICERS, {"id": id, "badge": badge})).all()
-        serving = [row.officer_id for row in rows if not row.gone]
-        return serving or [row.officer_id for row in rows[:1]]
+    async def village(self, code: str) -> Row | None:
+        """A village as last published."""
+        table = metadata.tables["known_division"]
+        return await one_row(self.connection, table.select().where(table.c.code == code, table.c.level == "village"))
 
     async def organisation(self, org_id: UUID) -> Row | None:
         """One organisation as last published."""

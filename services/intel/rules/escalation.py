@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,14 +43,18 @@ def in_time(noticed_at: datetime, reported_at: datetime, playbook: Playbook) -> 
     return "yes" if reported_at <= limit else "no"
 
 
-def unknown_code(kind: str, category: str, signs: Collection[str], playbook: Playbook) -> str | None:
-    """The first code that the scheme does not have."""
+def unknown_code(
+    kind: str, category: str, signs: Sequence[str], playbook: Playbook
+) -> tuple[str, dict[str, str]] | None:
+    """Where the first code stands that the scheme does not have, and those that it has there with their labels."""
+    kinds: dict[str, str] = {name: known.label for name, known in playbook.report_kinds.items()}
     known = playbook.report_kinds.get(kind)  # type: ignore[call-overload]  # any text may be asked for
     if known is None:
-        return kind
+        return "/kind", kinds
     if category not in known.categories:
-        return category
-    return next((sign for sign in signs if sign not in playbook.signs), None)
+        return "/category", known.categories
+    wrong = next((n for n, sign in enumerate(signs) if sign not in playbook.signs), None)
+    return None if wrong is None else (f"/signs/{wrong}", playbook.signs)
 
 
 def activity_signs(details: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from services.intel.errors import (
-    BadgeShared,
-    InTheFuture,
-    NotKnownYet,
-    ReportConflict,
-    UnknownCode,
-    VillageNotFound,
-)
-from services.intel.repository.known import Known
+from services.intel.errors import InTheFuture, ReportConflict, UnknownCode, VillageNotFound
 from services.intel.repository.matters import Matters
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.rules.escalation import unknown_code
-from services.intel.schemas import ByBadge, ById, Filed, ForeignId, NewReport
+from services.intel.schemas import Filed, NewReport
 from services.intel.service.playbooks import Playbooks
+from services.intel.service.references import References
 from services.intel.service.routing import Routing
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.ids import county_id, foreign_id, matter_of
 from shared.reference.bindings import known_bindings
 from shared.security.audit import record_audit
-from shared.security.principal import Principal, acting_for
+from shared.security.principal import Principal
 from shared.security.vault import Vault
 
 CLOCK_ERROR = timedelta(minutes=5)
@@ -55,16 +48,18 @@ class Filing:
         self.playbooks = playbooks
         self.reports = Reports(unit.connection)
         self.matters = Matters(unit.connection)
-        self.known = Known(unit.connection)
 
     async def file(self, new: NewReport, who: Principal, vault: Vault) -> Filed:
         """File, decide and order in one transaction; the same content again is a duplicate, other a conflict."""
-        reporter = await self._authorised(new, who)
+        known, day = References(self.unit, who, shanghai_day(self.unit.now)), shanghai_day(new.noticed_at)
+        if not who.covers(new.village):
+            raise VillageNotFound("请核对村(社区)代码,它必须在令牌的辖区内")
+        reporter = await known.reporter(new.reporter, day)
         report_id = await self._id(new)
         content_hash = vault.blind_index(_content(new, reporter), "report")
         if (kept := await self.reports.get(report_id)) is not None:
             return _again(kept, content_hash)
-        await self._check(new)
+        await self._check(new, known, day)
         row = {
             "report_id": report_id,
             "matter_id": await self._matter(new.matter_id or report_id, new.village, who),
@@ -107,28 +102,16 @@ class Filing:
         await self.reports.note(*(note for row in rows if row["report_id"] in added for note in _first_notes(row)))
         return bool(added)
 
-    async def _authorised(self, new: NewReport, who: Principal) -> UUID:
-        if not who.covers(new.village):
-            raise VillageNotFound("请核对村(社区)代码,它必须在令牌的辖区内")
-        id, badge = _reference(new.reporter)
-        meant = await self.known.officers(id, badge)
-        if not meant:
-            raise NotKnownYet("上报人的资料尚未同步到本服务,请稍后原样重发", "reporter")
-        if len(meant) > 1:
-            raise BadgeShared("请改用 officer_id 指明,并请管理员更正警号")
-        return acting_for(who, meant[0])
-
-    async def _check(self, new: NewReport) -> None:
+    async def _check(self, new: NewReport, known: References, day: date) -> None:
         if new.noticed_at > self.unit.now + CLOCK_ERROR:
             raise InTheFuture("noticed_at 晚于当前时间,请校准时钟后重发", pointer="/noticed_at")
-        if not await self.known.village(new.village):
-            raise NotKnownYet("该村(社区)的资料尚未同步到本服务,请稍后原样重发", "village")
+        await known.village(new.village, day)
         bindings = await known_bindings(self.unit.connection)
-        applying = self.playbooks.at(bindings, new.village, shanghai_day(self.unit.now))
+        applying = self.playbooks.at(bindings, new.village, known.today)
         if applying is None:
-            raise NotKnownYet("该村(社区)尚无适用方案,请稍后原样重发", "scheme")
-        if unknown := unknown_code(new.kind, new.category, new.signs, applying.playbook):
-            raise UnknownCode("请使用方案 intel.yaml 中列出的代码", unknown=unknown)
+            raise await known.unknown("scheme")
+        if wrong := unknown_code(new.kind, new.category, new.signs, applying.playbook):
+            raise UnknownCode(*wrong)
 
     async def _kept(self, report_id: UUID) -> Row:
         kept = await self.reports.get(report_id)
@@ -159,13 +142,3 @@ def _first_notes(row: Row) -> tuple[Row, Row]:
         entry | {"at": row["noticed_at"], "what": "noticed"},
         entry | {"at": row["reported_at"], "what": "filed", "code": row["source"]},
     )
-
-
-def _reference(officer: ById | ByBadge | ForeignId) -> tuple[UUID | None, str | None]:
-    match officer:
-        case ById():
-            return officer.id, None
-        case ByBadge():
-            return None, officer.badge
-        case ForeignId():
-            return foreign_id(officer.system, officer.id), None

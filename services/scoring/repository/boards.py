@@ -122,6 +122,11 @@ async def vacancies(connection: AsyncConnection, ask: Question) -> list[tuple[st
     return [(row.code, row.name) for row in await connection.execute(query)]
 
 
+async def knows(connection: AsyncConnection, ask: Question) -> bool:
+    """Whether some place is known that lies in the division and in the reader's own."""
+    return bool(await connection.scalar(select(exists(select(literal(1)).where(_inside(division.c.code, ask))))))
+
+
 async def village_names(connection: AsyncConnection, codes: Collection[str]) -> dict[str, str]:
     """The names of these villages, of those that are known."""
     rows = await connection.execute(select(division.c.code, division.c.name).where(division.c.code.in_(codes)))

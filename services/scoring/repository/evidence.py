@@ -41,6 +41,14 @@ _OF_OFFICERS = text(
     WHERE e.day IS NOT NULL AND e.entry_id NOT IN (SELECT entry_id FROM mine)
     """  # noqa: S608  # our own columns
 )
+_CROWDED = text(
+    """
+    SELECT DISTINCT officer_id FROM unnest(CAST(:officers AS uuid[]), CAST(:firsts AS date[]), CAST(:lasts AS date[]))
+        AS w(officer_id, first, last)
+    WHERE EXISTS (SELECT FROM ledger_entry e WHERE e.officer_id = w.officer_id AND e.day BETWEEN w.first AND w.last
+                  OFFSET :most)
+    """
+)
 _OF_VILLAGES = text(
     f"""
     SELECT {_ENTRY}, CASE e.source WHEN 'group' THEN (
@@ -68,6 +76,10 @@ _BY_ID = text(
 )
 
 
+Window = tuple[UUID, date, date]
+"""An officer, a first and a last day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """A village an officer answers for, and under which post, from the first to the last day."""
@@ -87,12 +99,15 @@ async def postings(connection: AsyncConnection, officers: Collection[UUID]) -> l
 
 
 async def entries_of_officers(
-    connection: AsyncConnection, windows: Sequence[tuple[UUID, date, date]]
+    connection: AsyncConnection, windows: Sequence[Window]
 ) -> Sequence[Row[tuple[object, ...]]]:
     """Entries of each officer from his first to his last day, and the rest of their matters."""
-    officers, firsts, lasts = ([window[i] for window in windows] for i in range(3))
-    found = await connection.execute(_OF_OFFICERS, {"officers": officers, "firsts": firsts, "lasts": lasts})
-    return found.all()
+    return (await connection.execute(_OF_OFFICERS, _columns(windows))).all()
+
+
+async def crowded(connection: AsyncConnection, windows: Collection[Window], most: int) -> set[UUID]:
+    """Officers with more than `most` entries in one of their windows; counts in the index, and no further than that."""
+    return set((await connection.scalars(_CROWDED, {**_columns(windows), "most": most})).all())
 
 
 async def entries_of_villages(
@@ -114,3 +129,7 @@ async def matters_of_villages(
 async def entries_by_id(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Row[tuple[object, ...]]]:
     """These entries, in no order, each with the facts that told a group's states."""
     return (await connection.execute(_BY_ID, {"ids": list(ids)})).all()
+
+
+def _columns(windows: Collection[Window]) -> dict[str, object]:
+    return {name: [window[i] for window in windows] for i, name in enumerate(("officers", "firsts", "lasts"))}

@@ -71,6 +71,13 @@ class Shortfall(_Part):
     unit: str | None = None
     partial: str
 
+    @model_validator(mode="after")
+    def _windows_fill_the_year(self) -> "Shortfall":
+        # Windows are counted from January; those that do not fill the year would end in a month that there is not.
+        if self.months.value is not None and (self.months.value < 1 or 12 % self.months.value):
+            raise ValueError("months is one of 1, 2, 3, 4, 6, 12")
+        return self
+
     def facts(self) -> Iterator[str]:
         """Yield the name of each selector used."""
         yield from self.of

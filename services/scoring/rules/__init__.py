@@ -5,9 +5,11 @@ from services.scoring.rules.evaluate import Plan, compile_rubric, evaluate
 from services.scoring.rules.sentences import reason, sentences
 from services.scoring.rules.sheet import Counted, Figure, LineResult, NotCounted, Notice, Sheet
 from services.scoring.rules.windows import evidence_from, measure_period
+from services.scoring.rules.workdays import Calendar
 
 __all__ = [
     "FACTS",
+    "Calendar",
     "Context",
     "Counted",
     "Entry",

@@ -27,6 +27,8 @@ def level(name: str, part: Level, evidence: Evidence, rubric: Rubric) -> Outcome
     villages = sorted({stay.village for stay in context.stays if posted(context.period, stay)})
     known = _good_by_village(part, evidence, outcome)
     reached = [_reached(part, known.get(village, {}), outcome) for village in villages]
+    if NO_LEVEL in reached:
+        outcome.lacking.append("unmeasured")
     points = [part.levels[code].points.get() if code != NO_LEVEL else ZERO for code in reached] or [ZERO]
     outcome.points = over_villages(points, part.villages, rubric, outcome)
     for code, count in sorted(Counter(reached or [NO_LEVEL]).items()):

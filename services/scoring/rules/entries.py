@@ -1,12 +1,14 @@
 """What the evaluator reads: ledger entries of one officer and where he was posted."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from services.scoring.rules.workdays import Calendar
 
 # Entry kind (before the colon) → the fact that says it; a line whose facts nobody publishes is shown as such.
 FACTS: Mapping[str, str] = {
@@ -74,14 +76,14 @@ class Stay:
 class Context:
     """Whose sheet, for which days, where he was posted, which facts anybody publishes.
 
-    `days_off` (weekends and public holidays around the period) is needed only where a rubric counts working days.
+    `calendar` is needed only where a rubric counts working days.
     """
 
     officer_id: UUID
     period: Period
     stays: tuple[Stay, ...]
     connected: frozenset[str] = frozenset(FACTS.values())
-    days_off: frozenset[date] | None = None
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 def spells(valid: Period, told: Sequence[tuple[date, str]]) -> Iterator[tuple[str, Period]]:

@@ -11,10 +11,13 @@ from services.scoring.rules.entries import FACTS, Context, Entry
 from services.scoring.rules.limits import Draft, share_points
 from services.scoring.rules.quiet import base_add
 from services.scoring.rules.selectors import CompiledSelector, Evidence, compile_selectors
+from services.scoring.rules.sentences import reason
 from services.scoring.rules.sheet import LineResult, Notice, Outcome, Sheet
+from services.scoring.rules.workdays import missing_year
 from shared.schemes.sourced import OpenPoint, sourced_values, undecided
 
 ZERO = Decimal(0)
+CALENDAR_FILE, CALENDAR_KEEPER = "calendar.yaml", "系统管理员"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def evaluate(plan: Plan, entries: Iterable[Entry], context: Context, matters: It
     notices = tuple(Notice(code, draft.item, ids) for draft in drafts for code, ids in draft.outcome.warnings)
     if any(line.points is None for line in lines):
         notices += (Notice("total_without_some_lines", ""),)
-    return Sheet(total, lines, _grade(plan, lines, total, vetoes), plan.open, vetoes, notices)
+    withheld = (*plan.open, *_missing_years(lines))
+    return Sheet(total, lines, _grade(plan, lines, total, vetoes), withheld, vetoes, notices)
 
 
 def _evidence(plan: Plan, entries: Sequence[Entry], matters: Sequence[Entry], context: Context) -> Evidence:
@@ -80,6 +84,13 @@ def _grade(plan: Plan, lines: Iterable[LineResult], total: Decimal, vetoes: tupl
     if any(line.points is None for line in lines) or grades.supervising_weight.get():
         return None
     return next((band.label for band in grades.bands.get() if band.least is None or total >= band.least), None)
+
+
+def _missing_years(lines: Iterable[LineResult]) -> Iterator[OpenPoint]:
+    """Yield for each line the years of the calendar that it cannot be judged without."""
+    for line in lines:
+        for code in filter(missing_year, line.lacking):
+            yield OpenPoint(CALENDAR_FILE, line.item, reason(code, {}), CALENDAR_KEEPER)
 
 
 def _draft(planned: PlannedLine, evidence: Evidence, rubric: Rubric) -> Draft:

@@ -33,6 +33,7 @@ class Draft:
             mine.figures += part.figures
             mine.warnings += part.warnings
             mine.open += part.open
+            mine.lacking += part.lacking
             mine.cap_used |= part.cap_used
         full = self.line.full.get() if self.line.full else None
         start = full if full is not None and self.line.starts_full else ZERO
@@ -44,7 +45,7 @@ class Draft:
         if self.line.floor is not None:
             self.lift_to(self.line.floor.get())
         mine.open += unanswered
-        if mine.open:
+        if mine.open or mine.lacking:
             self.withhold()
 
     def cap(self, room: Decimal) -> None:
@@ -69,7 +70,7 @@ class Draft:
             self.outcome.points, self.floor_used = least, True
 
     def withhold(self) -> None:
-        """Show the line without points: an open reading decides over them."""
+        """Show the line without points: something that is open or not known decides over them."""
         self.status = "withheld"
 
     def result(self) -> LineResult:
@@ -90,6 +91,7 @@ class Draft:
             not_counted=tuple(mine.not_counted),
             figures=tuple(mine.figures),
             open=tuple(dict.fromkeys(mine.open)),
+            lacking=tuple(dict.fromkeys(mine.lacking)),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.scoring.rubric import Check, Condition, Conditions, Rubric, Selector, Within
 from services.scoring.rules.entries import Context, Entry, Period
+from services.scoring.rules.workdays import NO_CALENDAR
 
 # A scheme's days are China's days.
 _CHINA = timezone(timedelta(hours=8))
@@ -168,12 +169,11 @@ def _deadline(within: Within | None, rubric: Rubric) -> tuple[Judge | None, tupl
         if ended < began:
             return "dates_reversed"
         taken = (ended - began).days
-        if working:
-            if context.days_off is None:
-                return "no_working_calendar"
-            taken -= sum(
-                date.fromordinal(day) in context.days_off for day in range(began.toordinal() + 1, ended.toordinal() + 1)
-            )
+        if working and taken > days:
+            taken = context.calendar.worked(began, ended)
+            missing = context.calendar.missing(began, ended)
+            if taken <= days and missing is not None:
+                return f"{NO_CALENDAR}/{missing}"
         return "late" if taken > days else None
 
     return judge, ()

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from services.scoring.rules.sheet import LineResult, Number
+from services.scoring.rules.workdays import missing_year
 
 NOT_CONNECTED = "本项所需数据暂无来源,暂不计分"
 WITHHELD = "本项待明确后计分({rules})"
+NO_YEAR = "缺少{year}年的工作日历,不能判定是否在期限内"
 
 # Reasons every rubric has; a scheme names its own in scoring.yaml.
 REASONS: Mapping[str, str] = {
@@ -20,9 +22,9 @@ REASONS: Mapping[str, str] = {
     "incomplete": "尚未办结或材料不全",
     "cap": "已满分",
     "late": "超过规定时限",
+    "unmeasured": "尚无测评结果,暂不计分",
     "no_dates": "缺少起止时间",
     "dates_reversed": "起止时间颠倒",
-    "no_working_calendar": "缺少工作日历",
     "reading_undecided": "计分规则待明确",
     "other_unit": "计量单位不符",
     "item_not_scored": "本项不记分",
@@ -42,11 +44,14 @@ def sentences(line: LineResult) -> list[str]:
     if line.status == "not_connected":
         return [NOT_CONNECTED]
     said = [figure.template.format_map(_written(figure.numbers)) for figure in line.figures if figure.template]
-    return [*said, WITHHELD.format(rules="、".join(line.open))] if line.status == "withheld" else said
+    said += [reason(code, {}) for code in line.lacking]
+    return [*said, WITHHELD.format(rules="、".join(line.open))] if line.open else said
 
 
 def reason(code: str, of_scheme: Mapping[str, str]) -> str:
-    """Say why a fact does not count."""
+    """Say why a fact does not count, or what is lacking to count it."""
+    if year := missing_year(code):
+        return NO_YEAR.format(year=year)
     return of_scheme.get(code) or REASONS.get(code) or code
 
 

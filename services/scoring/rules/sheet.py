@@ -64,6 +64,7 @@ class LineResult:
     not_counted: tuple[NotCounted, ...] = ()
     figures: tuple[Figure, ...] = ()
     open: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,17 @@ class Sheet:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one part found, still to be limited by its line; `open` names open rules that decide over points."""
+    """What one part found, still to be limited by its line.
+
+    `open` names open rules that decide over points, `lacking` what nobody has told that does: a year of the calendar,
+    or (`unmeasured`) a measurement.
+    """
 
     points: Decimal = Decimal(0)
     counted: list[Counted] = field(default_factory=list)
     not_counted: list[NotCounted] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
     warnings: list[tuple[str, tuple[UUID, ...]]] = field(default_factory=list)
     cap_used: bool = False

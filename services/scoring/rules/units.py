@@ -11,6 +11,7 @@ from services.scoring.rules.entries import Entry, Period
 from services.scoring.rules.selectors import UNDECIDED, Evidence, Judged, touches
 from services.scoring.rules.sheet import Counted, NotCounted, Outcome
 from services.scoring.rules.windows import month_key
+from services.scoring.rules.workdays import missing_year
 from shared.schemes.sourced import Sourced
 
 _KEYS: Mapping[Key, Callable[[Entry], Hashable]] = {
@@ -39,13 +40,15 @@ def gather(evidence: Evidence, names: Sequence[str], period: Period, outcome: Ou
                 if why is None or entry.id not in best:
                     best[entry.id] = (entry, why)
         found = sorted(best.values(), key=lambda judged: order(judged[0]))
-    if any(why == UNDECIDED for _, why in found):
-        outcome.open += _open_readings(evidence, names)
+    _note_unjudged({why for _, why in found}, names, evidence, outcome)
     return found
 
 
-def _open_readings(evidence: Evidence, names: Iterable[str]) -> list[str]:
-    return [reading for name in names for reading in evidence.open_readings(name)]
+def _note_unjudged(whys: Iterable[str | None], names: Iterable[str], evidence: Evidence, outcome: Outcome) -> None:
+    """Note the open rules and the years of the calendar without which some entries cannot be judged."""
+    if UNDECIDED in whys:
+        outcome.open += [reading for name in names for reading in evidence.open_readings(name)]
+    outcome.lacking += sorted(why for why in whys if why and missing_year(why))
 
 
 def repeat_key(entry: Entry, once_per: OncePer) -> Hashable:
@@ -74,7 +77,8 @@ def first_of_each(found: Iterable[Judged], once_per: OncePer, outcome: Outcome) 
 class Matter:
     """All that is known of one matter; `earned` names the alternative met, `used` the entries that meet it.
 
-    `held_up` names the facts that wait for an open rule; `undecided` is true when such a rule decides whether it earns.
+    `held_up` names the facts that wait for an open rule or a calendar; `undecided` is true when that decides whether it
+    earns.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -97,7 +101,7 @@ class Matter:
         self.reasons[entry.id] = self.reasons.get(entry.id) or why
         if why is None:
             self.good.setdefault(name, []).append(entry)
-        elif why == UNDECIDED:
+        elif why == UNDECIDED or missing_year(why):
             self.held_up.add(name)
 
     def settle(self, earns: Mapping[str, Alternative]) -> None:
@@ -146,5 +150,5 @@ def matters(
         matter.entries.sort(key=order)
         matter.settle(earns)
         if matter.undecided:
-            outcome.open += _open_readings(evidence, sorted(matter.held_up))
+            _note_unjudged(set(matter.reasons.values()), sorted(matter.held_up), evidence, outcome)
     return sorted(known.values(), key=lambda matter: order(matter.anchor or matter.entries[0]))

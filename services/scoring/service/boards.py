@@ -16,6 +16,7 @@ from services.scoring.service.contents import open_point
 from services.scoring.service.reading import unmeasured
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
+from shared.web.divisions import no_such_division
 from shared.web.pages import encode_cursor
 
 
@@ -29,7 +30,7 @@ class Boards:
 
     async def page(self, division: str, day: date, scheme_id: str, after: Position | None, limit: int) -> Scoreboard:
         """Some places, best first."""
-        scheme, ask = self._ask(division, day, scheme_id)
+        scheme, ask = await self._ask(division, day, scheme_id)
         found = await boards.page(self._connection, ask, after, limit + 1)
         shown = found[:limit]
         more = encode_cursor((str(shown[-1].total), shown[-1].officer_id)) if len(found) > limit else None
@@ -38,7 +39,7 @@ class Boards:
 
     async def summary(self, division: str, day: date, scheme_id: str, places: int) -> Summary:
         """The first and the last places, and the vacancies."""
-        scheme, ask = self._ask(division, day, scheme_id)
+        scheme, ask = await self._ask(division, day, scheme_id)
         vacant = await boards.vacancies(self._connection, ask)
         return Summary(
             top=await self._ranks(await boards.page(self._connection, ask, None, places)),
@@ -47,7 +48,7 @@ class Boards:
             **await self._head(scheme, ask),
         )
 
-    def _ask(self, division: str, day: date, scheme_id: str) -> tuple[Scheme, Question]:
+    async def _ask(self, division: str, day: date, scheme_id: str) -> tuple[Scheme, Question]:
         scheme = self._rubrics.find(scheme_id)
         if self._rubrics.is_broken(scheme_id):
             raise SchemeUnusable
@@ -56,7 +57,10 @@ class Boards:
         if not scheme.measured:
             raise unmeasured(scheme)
         period = measure_period(scheme.plan.rubric, day)
-        return scheme, Question(scheme_id, period, division, self._jurisdiction)
+        ask = Question(scheme_id, period, division, self._jurisdiction)
+        if not await boards.knows(self._connection, ask):
+            raise no_such_division()
+        return scheme, ask
 
     async def _head(self, scheme: Scheme, ask: Question) -> dict[str, Any]:
         return {

@@ -14,13 +14,17 @@ from services.scoring.repository.failures import failure_of
 from services.scoring.repository.sheets import StoredSheet, sheet_of_day
 from services.scoring.rules import reason
 from services.scoring.rules.sentences import written
+from services.scoring.rules.windows import window_of
 from services.scoring.schemas import DetailedSheet, SheetView
 from services.scoring.service.contents import Content, open_point
 from services.scoring.service.entries import facts_behind
+from services.scoring.service.jobs import governing
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
-from shared.reference.bindings import known_bindings
+from shared.reference.bindings import Use, known_bindings
 from shared.reference.queries import own_work
+
+USES: tuple[Use, ...] = ("governing", "shadow")
 
 
 class Sheets:
@@ -45,23 +49,27 @@ class Sheets:
     async def _stored(self, officer_id: UUID, day: date, scheme: str | None, jurisdiction: str) -> StoredSheet:
         sheet = await sheet_of_day(self._connection, officer_id, day, scheme, jurisdiction)
         if sheet is None:
-            await self._refuse_unscored(officer_id, jurisdiction)
+            await self._refuse_unscored(officer_id, day, scheme, jurisdiction)
             await self._refuse_failed(officer_id, scheme, day, jurisdiction)
             raise SheetNotFound("请检查人员、考核期和方案;考核期开始后才有评分表")
         return sheet
 
-    async def _refuse_unscored(self, officer_id: UUID, jurisdiction: str) -> None:
-        """When he is bound to a scheme that is broken or whose measure period is open, say so instead of 404."""
+    async def _refuse_unscored(self, officer_id: UUID, day: date, named: str | None, jurisdiction: str) -> None:
+        """When what governs him that month is broken, or its measure period is open, say so instead of 404."""
         postings = await evidence.postings(self._connection, [officer_id])
-        mine = [posting for posting in postings if posting.village.startswith(jurisdiction)]
-        for binding in await known_bindings(self._connection):
-            scheme = self._rubrics.find(binding.scheme)
-            if not any(p.post in binding.posts and p.village.startswith(binding.jurisdiction) for p in mine):
-                continue
-            if self._rubrics.is_broken(binding.scheme):
-                raise SchemeUnusable
-            if scheme and not scheme.measured:
-                raise unmeasured(scheme)
+        mine = [p for p in postings if p.role != "backup" and p.village.startswith(jurisdiction)]
+        bindings = await known_bindings(self._connection)
+        for use in USES if named else USES[:1]:
+            for _, _, binding in governing(mine, bindings, use, window_of(day, 1)):
+                if named in (None, binding.scheme):
+                    self._refuse_unusable(binding.scheme)
+
+    def _refuse_unusable(self, scheme_id: str) -> None:
+        scheme = self._rubrics.find(scheme_id)
+        if self._rubrics.is_broken(scheme_id):
+            raise SchemeUnusable
+        if scheme and not scheme.measured:
+            raise unmeasured(scheme)
 
     async def _refuse_failed(self, officer_id: UUID, scheme: str | None, day: date, jurisdiction: str) -> None:
         """When the only reason is that it could not be computed, say so instead of 404, within the jurisdiction."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID, uuid5
 
 import structlog
 
 from services.scoring.repository import evidence as reading
-from services.scoring.repository.evidence import Posting
+from services.scoring.repository.evidence import Posting, Window
 from services.scoring.repository.failures import Failure, forget_failures, keep_failures
 from services.scoring.repository.marks import Mark, mark_again, opened_months
 from services.scoring.repository.sheets import Key, StoredSheet, save_sheets, sheets_of
-from services.scoring.rules import Context, Entry, Period, Stay, evaluate
+from services.scoring.rules import Context, Entry, evaluate
 from services.scoring.service.contents import NOT_APPRAISED, TAKEN_OFF, Revision, content_of, digest_of
 from services.scoring.service.entries import (
     CONNECTED,
@@ -26,47 +26,18 @@ from services.scoring.service.entries import (
     matter_of_village,
     of_window,
 )
+from services.scoring.service.jobs import Job, jobs_of
 from services.scoring.service.rubrics import Rubrics, Scheme
 from shared.database.unit import Unit
-from shared.reference.bindings import Binding, Use, known_bindings, schemes_at
+from shared.reference.bindings import Binding, Use, known_bindings
 from shared.turns import in_turns
 
-ONE_DAY = timedelta(days=1)
 MOST_SHEETS = 50
 """Sheets in one transaction; what is marked beyond them is left for the next one."""
 MANY_ENTRIES = 3_000
 """A sheet of more takes a good part of a second: computed beside the loop, and its officer apart from the others."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One sheet to compute: `stays` are the villages the officer answers for under this scheme."""
-
-    officer_id: UUID
-    scheme: Scheme
-    use: Use
-    period: Period
-    evidence_from: date
-    stays: tuple[Stay, ...]
-
-    @property
-    def key(self) -> Key:
-        """What there is one sheet of."""
-        return self.officer_id, self.scheme.id, self.period.first
-
-    @property
-    def villages(self) -> Set[str]:
-        """The villages he answers for, in the order of his postings."""
-        return dict.fromkeys(stay.village for stay in self.stays).keys()
-
-    def concerns(self, entry: Entry) -> bool:
-        """Whether something of a village is his: what lasts always is, what happened on a day if he was there then."""
-        if entry.until:
-            return True
-        his = (stay for stay in self.stays if stay.village == entry.village)
-        return any(stay.first <= entry.day <= (stay.last or date.max) for stay in his)
 
 
 @dataclass
@@ -95,11 +66,15 @@ class Ledger:
 
 @dataclass
 class Result:
-    """What came of some marks: sheets, those that could not be computed, and what is left for the next time."""
+    """What came of some marks: sheets, those that could not be computed, and what is left for the next time.
+
+    `apart` are officers whose marks are given back, to be taken alone.
+    """
 
     sheets: dict[Key, StoredSheet] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     later: list[Job] = field(default_factory=list)
+    apart: set[UUID] = field(default_factory=set)
 
     def without_claim(self, stored: Iterable[StoredSheet]) -> Iterator[StoredSheet]:
         """The sheets that are neither computed now, nor later, nor of a scheme that failed for their officer."""
@@ -111,12 +86,16 @@ class Result:
 
 
 class Recompute:
-    """Computes marked sheets, stores and publishes them, all in the caller's transaction."""
+    """Computes marked sheets, stores and publishes them, all in the caller's transaction.
 
-    def __init__(self, unit: Unit, rubrics: Rubrics) -> None:
+    `together` with others nobody is computed who has very many entries; `heavy` are those who were met.
+    """
+
+    def __init__(self, unit: Unit, rubrics: Rubrics, together: bool = False) -> None:
         self._unit = unit
         self._connection = unit.connection
         self._rubrics = rubrics
+        self._together = together
         self.heavy: set[UUID] = set()
 
     async def of(self, marks: Sequence[Mark]) -> bool:
@@ -126,6 +105,7 @@ class Recompute:
         """
         now = self._unit.now
         result = await self.computed(marks)
+        marks = await self._without(marks, result.apart)
         await self._keep(marks, result)
         stored = await sheets_of(self._connection, {mark.officer_id for mark in marks})
         found = [*result.sheets.values(), *self._taken_off(stored.values(), result, marks)]
@@ -148,6 +128,8 @@ class Recompute:
         jobs = [job for mark in marks for job in self._jobs(mark, postings[mark.officer_id], bindings, months, result)]
         # Of what governs and what is its shadow under one name the first counts.
         jobs = sorted({job.key: job for job in reversed(jobs)}.values(), key=lambda job: job.period.first)
+        if self._together:
+            jobs = await self._set_apart(jobs, result)
         jobs, result.later = jobs[:MOST_SHEETS], jobs[MOST_SHEETS:]
         ledger = await self._ledger(jobs, postings)
         async for job in in_turns(jobs, 1):
@@ -165,7 +147,7 @@ class Recompute:
         """The sheets a mark asks for; a scheme that cannot even say its periods fails alone."""
         for scheme, use in self._schemes(bindings):
             try:
-                yield from _jobs(mark, tuple(_stays(postings, bindings, scheme, use)), scheme, use, months)
+                yield from jobs_of(mark, postings, bindings, scheme, use, months)
             except Exception as error:
                 result.failures.append(_failure(mark.officer_id, scheme, mark.since, mark.until, error))
 
@@ -182,6 +164,18 @@ class Recompute:
         except Exception as error:
             period = job.period
             result.failures.append(_failure(job.officer_id, job.scheme, period.first, period.last, error))
+
+    async def _set_apart(self, jobs: Sequence[Job], result: Result) -> list[Job]:
+        """Counted, before anything is read, whose sheets would hold up the others."""
+        result.apart = await reading.crowded(self._connection, {job.window for job in jobs}, MANY_ENTRIES)
+        result.failures = [failure for failure in result.failures if failure.officer_id not in result.apart]
+        self.heavy |= result.apart
+        return [job for job in jobs if job.officer_id not in result.apart]
+
+    async def _without(self, marks: Sequence[Mark], apart: set[UUID]) -> Sequence[Mark]:
+        if apart:
+            await mark_again(self._connection, [mark for mark in marks if mark.officer_id in apart])
+        return [mark for mark in marks if mark.officer_id not in apart]
 
     async def _keep(self, marks: Sequence[Mark], result: Result) -> None:
         """What failed, what is mended, what is left."""
@@ -219,10 +213,10 @@ class Recompute:
 
     def _sheet(self, job: Job, entries: Sequence[Entry], ledger: Ledger) -> StoredSheet:
         scheme, period = job.scheme, job.period
-        context = Context(job.officer_id, period, job.stays, CONNECTED)
+        context = Context(job.officer_id, period, job.stays, CONNECTED, self._rubrics.days_off.calendar)
         result = evaluate(scheme.plan, entries, context, ledger.matters_of(job))
         content = content_of(result, scheme)
-        villages = tuple(dict.fromkeys(stay.village for stay in job.stays if _meets(stay.first, stay.last, period)))
+        villages = job.villages_of_period
         return StoredSheet(
             sheet_id=uuid5(job.officer_id, f"{scheme.id} {period.first}"),
             officer_id=job.officer_id,
@@ -251,14 +245,6 @@ class Recompute:
                 yield replace(sheet, total=None, grade=None, vetoes=(), digest=TAKEN_OFF, content=NOT_APPRAISED)
 
 
-def _jobs(mark: Mark, stays: tuple[Stay, ...], scheme: Scheme, use: Use, months: Sequence[date]) -> Iterator[Job]:
-    for period, first in scheme.periods(months):
-        if period.last < mark.since or first > mark.until:
-            continue
-        if any(_meets(stay.first, stay.last, period) for stay in stays):
-            yield Job(mark.officer_id, scheme, use, period, first, stays)
-
-
 def _failure(officer: UUID, scheme: Scheme, since: date, until: date, error: Exception) -> Failure:
     """The kind of error and no more: its text may quote what somebody entered."""
     log.error("sheet.failed", scheme=scheme.id, error=type(error).__name__, exc_info=error)
@@ -273,34 +259,7 @@ def _left(later: Iterable[Job]) -> list[Mark]:
     return [Mark(officer, min(lasts), max(lasts)) for officer, lasts in his.items()]
 
 
-def _stays(postings: Iterable[Posting], bindings: Sequence[Binding], scheme: Scheme, use: Use) -> Iterator[Stay]:
-    """The villages he is appraised for (C-45), on the days on which the scheme applies to the post there (C-01).
-
-    A backup's work counts, the quota stays with the owner (C-39).
-    """
-    for posting in postings:
-        if posting.role == "backup" or not scheme.appraises(posting.post):
-            continue
-        for first, last in _stretches(posting, bindings):
-            applying = schemes_at(bindings, posting.village, first, posting.post, use)
-            if any(binding.scheme == scheme.id for binding in applying):
-                yield Stay(posting.village, first, last)
-
-
-def _stretches(posting: Posting, bindings: Iterable[Binding]) -> Iterator[tuple[date, date]]:
-    """The days of a posting, cut wherever a binding of its place and post begins or ends."""
-    concerned = [b for b in bindings if posting.village.startswith(b.jurisdiction) and posting.post in b.posts]
-    begins = {b.first for b in concerned} | {b.last + ONE_DAY for b in concerned if b.last and b.last < date.max}
-    until = posting.last or date.max
-    cuts = sorted({posting.first, *(day for day in begins if posting.first < day <= until)})
-    yield from zip(cuts, [*(cut - ONE_DAY for cut in cuts[1:]), until], strict=True)
-
-
-def _meets(first: date, last: date | None, period: Period) -> bool:
-    return first <= period.last and (last is None or last >= period.first)
-
-
-def _windows(jobs: Iterable[Job]) -> Iterator[tuple[UUID, date, date]]:
+def _windows(jobs: Iterable[Job]) -> Iterator[Window]:
     """One stretch of days for each officer that holds the evidence of all his jobs."""
     his: dict[UUID, list[Job]] = defaultdict(list)
     for job in jobs:

@@ -37,7 +37,7 @@ class Recomputing:
         most = self._together.size()
         marks = await take_marks(unit.connection, most, self._heavy)
         self._together.took(marks)
-        left = await self._score(unit, marks)
+        left = await self._score(unit, marks, together=True)
         return left or len(marks) == most
 
     async def failed(self, unit: Unit, error: Exception) -> None:
@@ -52,7 +52,7 @@ class Recomputing:
             return False
         marks = await take_one_of(unit.connection, self._heavy)
         self._apart.took(marks)
-        await self._score(unit, marks)
+        await self._score(unit, marks, together=False)
         return bool(marks)
 
     async def failed_apart(self, unit: Unit, error: Exception) -> None:
@@ -60,10 +60,10 @@ class Recomputing:
         if mark := self._apart.culprit(error):
             await _put_aside(unit, mark, error)
 
-    async def _score(self, unit: Unit, marks: list[Mark]) -> bool:
+    async def _score(self, unit: Unit, marks: list[Mark], together: bool) -> bool:
         if not marks:
             return False
-        recompute = Recompute(unit, self._rubrics)
+        recompute = Recompute(unit, self._rubrics, together)
         left = await recompute.of(marks)
         self._heavy = self._heavy - {mark.officer_id for mark in marks} | recompute.heavy
         return left

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import structlog
 
 from services.scoring.rubric import Rubric
 from services.scoring.rules import Period, Plan, compile_rubric, evidence_from, measure_period
+from services.scoring.service.days_off import FILE, DaysOff, read_days_off
 from shared.observability.metrics import SCHEME_BROKEN
 from shared.schemes import SchemeError, load_scheme, scheme_ids
 from shared.schemes.loader import read_scheme
@@ -54,6 +56,11 @@ class Rubrics:
         self.told: dict[str, str] = {}
         self.outdated = False
 
+    @cached_property
+    def days_off(self) -> DaysOff:
+        """The working days of China; they are the same under every scheme."""
+        return read_days_off(self._override_dir)
+
     def find(self, scheme_id: str) -> Scheme | None:
         """The scheme's rubric; None when it is unknown here, scores nothing, or is broken."""
         found = self._once(scheme_id)
@@ -64,9 +71,10 @@ class Rubrics:
         return isinstance(self._once(scheme_id), SchemeError)
 
     def versions(self, scheme_ids: Iterable[str]) -> dict[str, str]:
-        """The version of each of these schemes that is known here; "" of one that is broken."""
+        """The version of each of these schemes that is known here ("" of one that is broken), and of the calendar."""
         found = {id_: self._once(id_) for id_ in scheme_ids}
-        return {id_: one.version if isinstance(one, Scheme) else "" for id_, one in found.items() if one is not None}
+        known = {id_: one.version if isinstance(one, Scheme) else "" for id_, one in found.items() if one is not None}
+        return {**known, FILE: self.days_off.version}
 
     def _once(self, scheme_id: str) -> Scheme | SchemeError | None:
         if scheme_id not in self._loaded:
