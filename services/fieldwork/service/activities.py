@@ -28,6 +28,7 @@ from services.fieldwork.service.corrections import refuse_correction
 from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.matters import Matters
+from services.fieldwork.service.misfits import misfits
 from services.fieldwork.service.naming import Naming
 from services.fieldwork.service.references import References
 from shared.clock import shanghai_day
@@ -144,9 +145,9 @@ class Activities:
         found = self._kinds.under(schemes, item.kind)
         if not found:
             raise UnknownKind("请使用本地方案列出的活动种类")
-        fitting = next((kind for kind in found if not _misfits(item, kind)), None)
+        fitting = next((kind for kind in found if not misfits(item, kind)), None)
         if fitting is None:
-            raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=_misfits(item, found[0]))
+            raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=misfits(item, found[0]))
         if redact(details) != details:
             raise PersonalData("请删去明细中的身份证号和手机号")
         return fitting
@@ -262,13 +263,3 @@ def _require_past(unit: Unit, item: Activity) -> None:
 def _require_officer(kind: ActivityKind, author: Person, done_by: Person, companion: Person | None) -> None:
     if lacks_officer(kind.restricted, (author.kind, done_by.kind), companion.kind if companion else None):
         raise OfficerPresenceRequired("此类工作须在 with_officer 中写明在场民警")
-
-
-def _misfits(item: Activity, kind: ActivityKind) -> list[dict[str, str]]:
-    found = [
-        {"pointer": f"/details/{fault.field if fault.field in kind.details else '*'}", "message": fault.fault}
-        for fault in kind.faults(item.details)
-    ]
-    if item.unit not in kind.units:
-        found.append({"pointer": "/unit", "message": f"应为 {'、'.join(kind.units)} 之一"})
-    return found
