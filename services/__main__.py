@@ -4,7 +4,7 @@ import typer
 
 from services.cli.clean import clean_data
 from services.cli.demo import demo
-from services.cli.keys import dev_keys, token
+from services.cli.keys import dev_keys, encryption_keys, token
 from services.cli.late import OPERATE, LateGroup
 from services.cli.migrate import migrate
 from services.cli.names import SERVICES
@@ -38,6 +38,7 @@ app.command(rich_help_panel=_LAPTOP)(token)
 app.command(name="dev-keys", rich_help_panel=_LAPTOP)(dev_keys)
 app.command(rich_help_panel=OPERATE)(migrate)
 app.command(rich_help_panel=OPERATE)(topics)
+app.command(name="encryption-keys", rich_help_panel=OPERATE)(encryption_keys)
 for name, owns in SERVICES.items():
     app.add_typer(service_commands(name, owns), name=name, rich_help_panel=_SERVICES)
 

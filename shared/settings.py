@@ -2,13 +2,23 @@
 
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SettingsError(ValueError):
     """The environment is incomplete or wrong; the text names each variable and never a value."""
+
+
+AN_EXAMPLE = "has the example password, which everybody knows: give it another in deploy/.env"
+
+
+def has_example_secret(url: str) -> bool:
+    """Whether the password of a database address is one of `deploy/env.example`."""
+    return (urlsplit(url).password or "").startswith("changeme")
 
 
 class ServiceSettings(BaseSettings):
@@ -31,6 +41,13 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias="CUNJING_LOG_LEVEL"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _not_the_example(cls, url: str) -> str:
+        if has_example_secret(url):
+            raise PydanticCustomError("example_secret", AN_EXAMPLE)
+        return url
 
     @classmethod
     def of(cls, service: str, **given: Any) -> Self:

@@ -5,7 +5,7 @@ import os
 import typer
 
 from services.cli.names import SERVICES
-from shared.settings import SettingsError
+from shared.settings import AN_EXAMPLE, SettingsError, has_example_secret
 
 
 def database_url(service: str) -> str:
@@ -29,4 +29,6 @@ def _address(service: str, kind: str, whose: str) -> str:
     variable = f"CUNJING_{service.upper()}_{kind}"
     if not (url := os.environ.get(variable)):
         raise SettingsError(f"{variable} is not set: the address of the database of {service}{whose}")
+    if has_example_secret(url):
+        raise SettingsError(f"{variable} {AN_EXAMPLE}")
     return url

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from shared.security.dev_issuer import ensure_dev_keys, issue_token
+from shared.security.dev_issuer import ensure_dev_keys, ensure_encryption_keys, issue_token
 
 EVERYTHING = (
     "personnel:read,personnel:write,personnel:bindings,personnel:erase,"
@@ -22,14 +22,23 @@ EVERYTHING = (
 
 def dev_keys(
     folder: Annotated[Path, typer.Argument(help="Where the three key files go; made if missing.")],
-    owner: Annotated[int | None, typer.Option(help="Numeric user who may read them (in a container).")] = None,
 ) -> None:
     """Make the keys of a trial: issuer, its public JWKS, and the encryption keys. Keys that exist are kept."""
-    keys = ensure_dev_keys(folder)
-    if owner is not None:
-        for path in (folder, keys.jwks_path, keys.private_key_path, keys.encryption_keys_path):
-            os.chown(path, owner, -1)
+    ensure_dev_keys(folder)
     typer.echo(f"keys in {folder}")
+
+
+def encryption_keys(
+    folders: Annotated[list[Path], typer.Argument(help="Where the keys go, one folder for each service.")],
+    owner: Annotated[int | None, typer.Option(help="Numeric user who may read them (in a container).")] = None,
+) -> None:
+    """Make the keys for the personal data of services, other ones in each folder. Keys that exist are kept."""
+    for folder in folders:
+        path = ensure_encryption_keys(folder)
+        if owner is not None:
+            os.chown(folder, owner, -1)
+            os.chown(path, owner, -1)
+        typer.echo(f"keys in {path}")
 
 
 def token(

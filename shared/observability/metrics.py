@@ -10,6 +10,10 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 REQUESTS_REPEATED = Counter("cunjing_http_requests_repeated_total", "Requests run again after a deadlock.", ["service"])
+REQUESTS_WAITING = Gauge("cunjing_http_requests_waiting", "Requests that wait for their turn.", ["service"])
+REQUESTS_OVER_SHARE = Counter(
+    "cunjing_http_requests_over_share_total", "Requests answered 429: their share was used up.", ["service"]
+)
 
 OUTBOX_DEPTH = Gauge("cunjing_outbox_depth", "Facts written and not yet acknowledged by the broker.", ["service"])
 OUTBOX_AGE_SECONDS = Gauge("cunjing_outbox_age_seconds", "Age of the oldest unpublished fact.", ["service"])

@@ -39,12 +39,18 @@ class DevKeys:
 
 def ensure_dev_keys(folder: Path) -> DevKeys:
     """The keys in `folder`, made once and readable by their owner only."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = DevKeys(folder / "jwks.json", folder / "issuer.pem", folder / "encryption-keys.json")
+    keys = DevKeys(folder / "jwks.json", folder / "issuer.pem", ensure_encryption_keys(folder))
     _write_once(keys.private_key_path, _new_private_key())
     _write_once(keys.jwks_path, _jwks(_load(keys.private_key_path)))
-    _write_once(keys.encryption_keys_path, _new_encryption_keys())
     return keys
+
+
+def ensure_encryption_keys(folder: Path) -> Path:
+    """Keys for the personal data of one service, made once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "encryption-keys.json"
+    _write_once(path, _new_encryption_keys())
+    return path
 
 
 def issue_token(

@@ -34,6 +34,11 @@ class Door:
         """Whether nothing is done for whoever brings no good token."""
         return self.protection not in (PUBLIC, SIGNED)
 
+    @property
+    def waits(self) -> bool:
+        """Whether it takes its turn; what operators ask, and pages that cost nothing, do not."""
+        return self.protection != PUBLIC
+
     async def sender(self, scope: Scope) -> Principal | None:
         """Who asks; nobody where no token is asked for. 401 without a good token, 403 without the scope."""
         return await sender_with(self.protection or "", scope) if self.asks_token else None

@@ -5,6 +5,7 @@ Nothing of a body is read before its length, as announced, and its sender's toke
 
 import asyncio
 import random
+from contextlib import nullcontext
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -18,13 +19,15 @@ from shared.web.doors import Door, Doors, patience_with, refuse_unknown_paramete
 from shared.web.failures import problem_of
 from shared.web.heads import refuse_large_head
 from shared.web.holding import Held, Holding
-from shared.web.problems import Problem, problem_response
+from shared.web.problems import OverShare, Problem, problem_response
+from shared.web.shares import Share
+from shared.web.turns import DELAY_SECONDS, Turns
 
 REPEATS = 3
 
 _COUNTY = 6
 STRANGERS = "strangers"
-"""Whoever calls without a token shares one share."""
+"""Whoever calls without a token has one share with all such: a station's signed calls, by their address."""
 
 
 class Edge:
@@ -35,6 +38,7 @@ class Edge:
         self._service = service
         self._doors = doors
         self._held = Held()
+        self._turns = Turns(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,13 +59,21 @@ class Edge:
                 raise too_large(door.limits.sent)
             who = await door.sender(scope)
             refuse_unknown_parameters(door, scope)
-            with Holding(self._held, _county(who)) as holding:
-                body = await read_body(scope, incoming, door.limits, holding)
-                await self._run(scope, body, receive, send)
+            await self._take(door, _share(who, scope), scope, incoming, send)
         except ClientDisconnect:
             return
         except Problem as problem:
+            if isinstance(problem, OverShare):
+                await asyncio.sleep(DELAY_SECONDS)
             await _refuse(problem, scope, incoming, patience_with(who is not None), send)
+
+    async def _take(self, door: Door, share: Share, scope: Scope, incoming: Incoming, send: Send) -> None:
+        if door.waits:
+            self._turns.require_room(share)
+        with Holding(self._held, share.county) as holding:
+            body = await read_body(scope, incoming, door.limits, holding)
+            async with self._turns.turn(share) if door.waits else nullcontext():
+                await self._run(scope, body, incoming.receive, send)
 
     async def _run(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         for repeats_left in reversed(range(REPEATS + 1)):
@@ -101,8 +113,8 @@ async def _refuse(problem: Problem, scope: Scope, incoming: Incoming, patience: 
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _county(who: Principal | None) -> str:
-    return STRANGERS if who is None else who.division[:_COUNTY]
+def _share(who: Principal | None, scope: Scope) -> Share:
+    return Share(STRANGERS, scope["path"]) if who is None else Share(who.division[:_COUNTY], who.subject)
 
 
 def _plain_scope(scope: Scope, body: bytes) -> Scope:

@@ -100,6 +100,15 @@ class TooManyBodies(Problem):
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
 
 
+class OverShare(Problem):
+    """Others wait, and this county or client has its share of the places already."""
+
+    status = 429
+    code = "over_share"
+    title = "请求过多"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
 class HeadTooLarge(Problem):
     """Too many headers, or too long ones."""
 

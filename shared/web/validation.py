@@ -1,7 +1,7 @@
 """Validation errors in Chinese: where and what to change, never what was sent (it may be personal data)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from fastapi.exceptions import RequestValidationError
@@ -10,10 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.web.problems import InvalidRequest, MalformedJson, Problem, problem_response
+from shared.web.shapes import SHAPES
 
 SHOWN = 100
 
 _KNOWN_TYPES = frozenset(get_args(ErrorType))
+MOST_VALUES = 10
+_BETWEEN = re.compile(r", | or ")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9-]{0,60}")
 _OTHERWISE = "这一项不符合要求,请按接口文档修改"
 
@@ -24,7 +27,7 @@ _MESSAGES = {
     "string_type": "应为文本",
     "string_too_short": "文本太短,至少 {min_length} 个字符",
     "string_too_long": "文本太长,至多 {max_length} 个字符",
-    "string_pattern_mismatch": "格式不对,应符合 {pattern}",
+    "string_pattern_mismatch": "格式不对,应为{shape}",
     "string_unicode": "文本含有无效字符,请用 UTF-8",
     "too_short": "项数太少,至少 {min_length} 项",
     "too_long": "项数太多,至多 {max_length} 项,请分批提交",
@@ -105,4 +108,21 @@ def _message(fault: Mapping[str, Any]) -> str:
     if fault["type"] not in _KNOWN_TYPES:
         # A PydanticCustomError: the text is ours.
         return str(fault["msg"])
-    return _MESSAGES.get(fault["type"], _OTHERWISE).format_map(fault.get("ctx") or {})
+    return _MESSAGES.get(fault["type"], _OTHERWISE).format_map(_in_words(fault.get("ctx") or {}))
+
+
+def _in_words(context: Mapping[str, Any]) -> dict[str, Any]:
+    """pydantic's context as people read it: shapes instead of patterns, lists of values that have an end."""
+    words = dict(context)
+    words["shape"] = SHAPES.get(str(context.get("pattern")), "接口文档所写的格式")
+    for name in ("expected", "expected_tags", "expected_schemes"):
+        if name in context:
+            words[name] = one_of(value.strip("'") for value in _BETWEEN.split(str(context[name])))
+    return words
+
+
+def one_of(values: Iterable[str]) -> str:
+    """Values to choose from, the first ten of them."""
+    shown = list(values)
+    more = f"等 {len(shown)} 种" if len(shown) > MOST_VALUES else ""
+    return "、".join(shown[:MOST_VALUES]) + more

@@ -352,3 +352,13 @@ async def test_who_sent_for_whom_is_audited(fieldwork: Fieldwork) -> None:
     assert {(row.subject, row.action) for row in rows} == {("backend", "fieldwork.sync")}
     told: dict[UUID | None, str] = {row.on_behalf_of: row.result for row in rows}
     assert told == {AUXILIARY: "2 created", OFFICER: "1 created", None: "1 rejected"}
+
+
+async def test_a_detail_that_does_not_fit_is_named_with_what_belongs_there(fieldwork: Fieldwork) -> None:
+    details = {"purposes": ["gossip"], "porpoises": "x", "11010519491231002X": "x"}
+    [item] = (await fieldwork.sync(visit(details=details))).json()["items"]
+    told = {fault["pointer"]: fault["message"] for fault in item["problem"]["errors"]}
+    assert told.keys() == {"/details/purposes", "/details/porpoises", "/details/*"}
+    assert told["/details/purposes"].startswith("应为数组,每项各不相同,只能是 law(")
+    assert told["/details/porpoises"].startswith("没有这个字段,可用的有 purposes")
+    assert told["/details/*"] == told["/details/porpoises"]

@@ -109,7 +109,7 @@ async def test_501_items_are_refused_with_the_limit(client: httpx.AsyncClient) -
 @pytest.mark.parametrize(
     ("item", "pointer", "message"),
     [
-        ({"kind": CITIZEN_NUMBER}, "/items/0/kind", "只能是 'visit' or 'patrol' 之一"),
+        ({"kind": CITIZEN_NUMBER}, "/items/0/kind", "只能是 visit、patrol 之一"),
         ({"points": CITIZEN_NUMBER}, "/items/0/points", '应为十进制数,写成文本,如 "1.5"'),
         ({"at": CITIZEN_NUMBER}, "/items/0/at", "应为带时区的时刻,如 2026-10-01T08:00:00+08:00"),
         ({"at": "2026-10-01T08:00:00"}, "/items/0/at", "时刻缺少时区,如 2026-10-01T08:00:00+08:00"),

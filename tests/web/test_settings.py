@@ -44,3 +44,9 @@ def test_what_is_missing_or_wrong_is_named_and_not_repeated(monkeypatch: pytest.
     assert "KAFKA_BOOTSTRAP_SERVERS: is not set" in message
     assert "CUNJING_INTEL_PORT" in message
     assert "ninety" not in message
+
+
+def test_an_example_password_is_refused_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUNJING_SCORING_DATABASE_URL", "postgresql+asyncpg://scoring:changeme3@host/scoring")
+    with pytest.raises(SettingsError, match="CUNJING_SCORING_DATABASE_URL: has the example password"):
+        ServiceSettings.of("scoring")

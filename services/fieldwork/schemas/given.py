@@ -57,7 +57,7 @@ def _uuid(given: str) -> UUID | None:
 def _ref(given: Any) -> UUID | Named:
     found = _uuid(given) if isinstance(given, str) else _foreign(given)
     if found is None:
-        raise PydanticCustomError("item_id", "应为 UUID,或 {{system, id}}")
+        raise PydanticCustomError("item_id", "应为 UUID,或写明 system 和 id 的对象")
     return found
 
 
@@ -79,14 +79,14 @@ def _officer(given: Any) -> UUID | str:
     else:
         found = _former(given)
     if found is None:
-        raise PydanticCustomError("officer", "应为 {{id}}、{{badge}} 或 {{system, id}}")
+        raise PydanticCustomError("officer", "应为写明 id、badge 或 system 和 id 的对象")
     return found
 
 
 def _village(given: Any) -> UUID | str:
     found = normal_village(given) if isinstance(given, str) else _former(given)
     if found is None:
-        raise PydanticCustomError("village", "应为 12 位或 15 位区划代码,或 {{system, id}}")
+        raise PydanticCustomError("village", "应为 12 位或 15 位区划代码,或写明 system 和 id 的对象")
     return found
 
 
