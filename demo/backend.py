@@ -66,7 +66,7 @@ class Backend:
         return overruled is not None and any(verdict["replaces"] for verdict in overruled["history"])
 
     async def send(self) -> None:
-        """Everything from the phones; what is retryable again and again, until it is in or hopeless."""
+        """Everything from the phones; what is not known there again and again, until it is in or hopeless."""
         first, *others = self._month.batches()
         late = await self._until_known(first)
 
@@ -85,7 +85,7 @@ class Backend:
         good = {work.item["id"] for work in self._month.work}
         clash = self._month.clash
         refused = {id_: code for id_, code in self.phones.refused.items() if id_ not in self.phones.kept}
-        wrong = {id_: code for id_, code in refused.items() if expected.get(id_) != code}
+        wrong = {id_: code for id_, code in refused.items() if expected.get(id_) != code.removesuffix("_yet")}
         return [
             *(f"{id_} was not kept" for id_ in sorted(good - self.phones.kept)),
             *(f"{id_} was kept" for id_ in sorted(self.phones.kept - good)),
@@ -118,7 +118,7 @@ class Backend:
         """Send one batch; the items to send again."""
         answer = await self._fieldwork.post("/v1/sync", {"items": batch})
         self.phones.take(batch, answer["items"])
-        return [batch[one["index"]] for one in answer["items"] if one["outcome"] == "retryable"]
+        return [batch[one["index"]] for one in answer["items"] if one["outcome"] == "retryable" or _is_new(one)]
 
     async def decide(self) -> None:
         """Station by station its people confirm or reject; then a head overrules one of them."""
@@ -225,3 +225,8 @@ async def _each(batches: Iterable[list[T]], post: Callable[[list[T]], Awaitable[
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
             group.create_task(work())
+
+
+def _is_new(outcome: Item) -> bool:
+    """A county that was loaded a moment ago may still be told of: what is unknown is worth another try."""
+    return str(outcome.get("problem", {}).get("code", "")).endswith("_unknown")

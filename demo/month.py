@@ -156,7 +156,7 @@ def _bad_items(good: Item) -> Iterator[Bad]:
         yield Bad(_own(item, "future", **in_future), "fieldwork.in_the_future")
         yield Bad(_own(item, "nothing", quantity="0"), "fieldwork.invalid_item")
         yield Bad(_own(item, "elsewhere", village="411602001001"), "fieldwork.outside_jurisdiction")
-        yield Bad(_own(item, "unknown", village=NEVER_KNOWN), "fieldwork.village_unknown_yet")
+        yield Bad(_own(item, "unknown", village=NEVER_KNOWN), "fieldwork.village_unknown")
 
 
 def _own(item: Item, fault: str, **wrong: str | None) -> Item:

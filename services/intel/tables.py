@@ -62,7 +62,7 @@ report = Table(
     instant("due", nullable=True),
     instant("next_try_at", nullable=True),
     # The order that answers it, its own or another of the matter; how far it followed that; how many it has had.
-    Column("order_id", Uuid, ForeignKey("station_order.order_id", use_alter=True)),
+    Column("order_id", Uuid),
     Column("order_version", Integer, nullable=False),
     Column("hop", SmallInteger, nullable=False),
 )

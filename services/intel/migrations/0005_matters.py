@@ -79,7 +79,7 @@ def _order() -> None:
 
 
 def _report() -> None:
-    op.add_column("report", sa.Column("order_id", sa.Uuid, sa.ForeignKey("station_order.order_id")))
+    op.add_column("report", sa.Column("order_id", sa.Uuid))
     op.add_column("report", sa.Column("order_version", sa.Integer, nullable=False, server_default="0"))
     op.add_column("report", sa.Column("hop", sa.SmallInteger, nullable=False, server_default="0"))
     for name in ("order_version", "hop"):
