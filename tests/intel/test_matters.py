@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from services.intel.handlers import handlers
@@ -418,3 +419,50 @@ def _json(call: dict[str, Any]) -> dict[str, Any]:
 
 async def _called(server: Receiver, times: int) -> bool:
     return len(server.calls) >= times
+
+
+# Taking back and correcting.
+
+
+async def withdraw(intel: Intel, report_id: str, **claims: Any) -> httpx.Response:
+    path, body = f"/v1/reports/{report_id}/withdrawal", {"reason": "entered_twice"}
+    return await intel.client.post(path, json=body, headers=intel.headers(**claims))
+
+
+async def test_a_reporter_takes_his_report_back(two: Intel) -> None:
+    report = (await two.post(violent_dispute(**QUIET))).json()
+    refused = await withdraw(two, report["report_id"], scopes=("intel:report",), officer_id=LEADER)
+    assert refused.json()["code"] == "act_as_required"
+    answers = [(await withdraw(two, report["report_id"])).json()["outcome"] for _ in range(2)]
+    assert answers == ["created", "duplicate"]
+    assert (await two.names()) == ["report_filed", "report_closed"]
+    shown = await two.report(report["report_id"])
+    assert (shown["state"], shown["timeline"][-1]["code"]) == ("withdrawn", "entered_twice")
+
+
+async def test_a_station_that_has_a_report_in_hand_is_told_that_it_was_taken_back(two: Intel) -> None:
+    report = await two.ordered()
+    assert (await withdraw(two, report["report_id"])).status_code == 200
+    assert await updates(two) == [(STATION, ["withdrawn"])]
+    assert (await two.report(report["report_id"]))["state"] == "ordered", "the station decides"
+
+
+async def test_a_report_is_corrected_by_a_new_one_once(two: Intel) -> None:
+    wrong = (await two.post(violent_dispute(**QUIET))).json()
+    right = violent_dispute(supersedes=wrong["report_id"], village=LONELY_VILLAGE)
+    filed = (await two.post(right)).json()
+    assert filed["matter_id"] == wrong["matter_id"]
+    assert (await two.report(wrong["report_id"]))["state"] == "withdrawn"
+    assert (await two.post(right)).json()["outcome"] == "duplicate"
+    again = await two.post(violent_dispute(supersedes=wrong["report_id"]))
+    assert (again.status_code, again.json()["code"]) == (409, "intel.already_closed")
+    anothers = await two.post(violent_dispute(supersedes=filed["report_id"], reporter={"id": str(LEADER)}))
+    assert anothers.json()["code"] == "intel.report_not_found"
+
+
+async def test_a_matter_named_by_another_system_is_the_same_in_both_services(neighbour: Intel) -> None:
+    named = {"system": "app", "id": "M-1"}
+    ours = await file(neighbour, named)  # type: ignore[arg-type]  # a name instead of an id
+    theirs = await intruding(neighbour, matter_id=named)
+    assert ours["matter_id"] == str(county_id(COUNTY, "app", "M-1"))
+    assert theirs["matter_id"] == str(county_id(OTHER_COUNTY, "app", "M-1"))

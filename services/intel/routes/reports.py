@@ -19,6 +19,7 @@ from services.intel.schemas import (
     OwnReport,
     Report,
     ReportLine,
+    ReportWithdrawal,
     Resting,
     Rests,
     State,
@@ -67,6 +68,14 @@ async def list_reports(
 async def read_report(report_id: UUID, who: Reader, unit: UnitOfWork, request: Request) -> Report:
     """One report with its timeline: every hop, every delivery attempt, every answer."""
     return await Reading(unit).report(report_id, who, request.app.state.vault)
+
+
+@router.post("/reports/{report_id}/withdrawal")
+async def withdraw_report(
+    report_id: UUID, why: ReportWithdrawal, who: Reporter, unit: UnitOfWork, request: Request
+) -> Filed:
+    """Take one's own report back, as a new record; a station that has it in hand is told and decides."""
+    return await Filing(unit, request.app.state.playbooks).withdraw(report_id, why.reason, who)
 
 
 @router.get("/me/reports")

@@ -32,7 +32,7 @@ STATES = {
     "accepted": "已派给{station},对方已受理,正在处理",
     "returned": "{station}已退回,等待重新派单",
     REPEATED: "同一事项已由先前的登记上报,不再重复",
-    TAKEN_BACK: "所依据的活动登记未获认定,上报随之撤销",
+    TAKEN_BACK: "已撤销:本人撤回或更正,或所依据的活动登记未获认定",
 }
 
 

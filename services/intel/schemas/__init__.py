@@ -58,7 +58,8 @@ class NewReport(Model):
     """A dispute or a sign of instability that somebody noticed (I-001, I-002)."""
 
     id: OwnId | ForeignId
-    matter_id: UUID | None = None
+    matter_id: UUID | ForeignId | None = None
+    supersedes: UUID | ForeignId | None = None
     kind: KindName
     category: Code
     village: VillageCode
@@ -182,6 +183,12 @@ class Resting(Order):
     kind: str
     severity: str | None
     village: str
+
+
+class ReportWithdrawal(Model):
+    """Why somebody takes his own report back."""
+
+    reason: Code
 
 
 class NewOrder(Model):

@@ -9,21 +9,29 @@ from uuid import UUID
 
 import orjson
 
-from services.intel.errors import InTheFuture, ReportConflict, UnknownCode, VillageNotFound
+from services.intel.errors import (
+    AlreadyClosed,
+    InTheFuture,
+    ReportConflict,
+    ReportNotFound,
+    UnknownCode,
+    VillageNotFound,
+)
 from services.intel.repository.matters import Matters
 from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.rules.escalation import unknown_code
-from services.intel.schemas import Filed, NewReport
+from services.intel.schemas import Filed, ForeignId, NewReport
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.references import References
 from services.intel.service.routing import Routing
+from services.intel.service.withdrawal import Withdrawal
 from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.ids import county_id, foreign_id, matter_of
 from shared.reference.bindings import known_bindings
 from shared.security.audit import record_audit
-from shared.security.principal import Principal
+from shared.security.principal import Principal, acting_for
 from shared.security.vault import Vault
 
 CLOCK_ERROR = timedelta(minutes=5)
@@ -55,14 +63,15 @@ class Filing:
         if not who.covers(new.village):
             raise VillageNotFound("请核对村(社区)代码,它必须在令牌的辖区内")
         reporter = await known.reporter(new.reporter, day)
-        report_id = await self._id(new)
+        report_id = await self._id(new.id, new.village)
         content_hash = vault.blind_index(_content(new, reporter), "report")
         if (kept := await self.reports.get(report_id)) is not None:
             return _again(kept, content_hash)
         await self._check(new, known, day)
+        former = await self._former(new, reporter, who)
         row = {
             "report_id": report_id,
-            "matter_id": await self._matter(new.matter_id or report_id, new.village, who),
+            "matter_id": former["matter_id"] if former else await self._matter(new, report_id, who),
             **new.model_dump(include={"kind", "category", "village", "noticed_at"}),
             "signs": sorted(set(new.signs)),
             "reporter": reporter,
@@ -75,24 +84,56 @@ class Filing:
         if not await self.record([row]):
             return _again(await self._kept(report_id), content_hash)
         await Routing(self.unit, self.playbooks).route([await self.reports.to_route(report_id)])
+        if former:
+            await Withdrawal(self.unit).by_author(former["report_id"], "superseded", reporter)
         await record_audit(self.unit, who, "report.file", str(report_id), on_behalf_of=reporter)
         return _filed(await self._kept(report_id), "created")
 
-    async def _id(self, new: NewReport) -> UUID:
+    async def withdraw(self, report_id: UUID, reason: str, who: Principal) -> Filed:
+        """Whoever reported takes it back; a station that has it is told. Again: no change."""
+        report = await self.reports.find(report_id, who)
+        if report is None:
+            raise ReportNotFound("请核对上报编号")
+        reporter = acting_for(who, report["reporter"])
+        if report["state"] == "closed":
+            raise AlreadyClosed("该上报已办结,不能撤回")
+        await Withdrawal(self.unit).by_author(report_id, reason, reporter)
+        await record_audit(self.unit, who, "report.withdraw", str(report_id), on_behalf_of=reporter, reason=reason)
+        return _filed(await self._kept(report_id), "duplicate" if report["state"] == "withdrawn" else "created")
+
+    async def _id(self, named: UUID | ForeignId, village: str) -> UUID:
         """A name belongs to the county; what was kept before it did is found under its former id there."""
-        if isinstance(new.id, UUID):
-            return new.id
-        county = new.village[:6]
-        former = await self.reports.get(foreign_id(new.id.system, new.id.id))
+        if isinstance(named, UUID):
+            return named
+        county = village[:6]
+        former = await self.reports.get(foreign_id(named.system, named.id))
         if former is not None and former["village"].startswith(county):
             return UUID(str(former["report_id"]))
-        return county_id(county, new.id.system, new.id.id)
+        return county_id(county, named.system, named.id)
 
-    async def _matter(self, given: UUID, village: str, who: Principal) -> UUID:
+    async def _former(self, new: NewReport, reporter: UUID, who: Principal) -> Row | None:
+        """The report that this one takes the place of: one's own, once."""
+        if new.supersedes is None:
+            return None
+        former = await self.reports.find(await self._id(new.supersedes, new.village), who)
+        if former is None or former["reporter"] != reporter:
+            raise ReportNotFound("请核对 supersedes,只能更正本人的上报")
+        if former["state"] in ("closed", "withdrawn"):
+            raise AlreadyClosed("该上报已办结、撤回或更正,请另行上报")
+        return former
+
+    async def _matter(self, new: NewReport, report_id: UUID, who: Principal) -> UUID:
         """The matter meant, which is its first village's county's from now on."""
-        county = village[:6]
-        owner = (await self.matters.owners([given])).get(given)
-        meant = matter_of(given, county, owner, may_use=owner is not None and who.covers(owner))
+        county = new.village[:6]
+        if isinstance(new.matter_id, ForeignId):
+            former = foreign_id(new.matter_id.system, new.matter_id.id)
+            owner = (await self.matters.owners([former])).get(former)
+            named = county_id(county, new.matter_id.system, new.matter_id.id)
+            meant = former if owner == county else named
+        else:
+            given = new.matter_id or report_id
+            owner = (await self.matters.owners([given])).get(given)
+            meant = matter_of(given, county, owner, may_use=owner is not None and who.covers(owner))
         await self.matters.add({meant: county})
         return meant
 
@@ -121,7 +162,8 @@ class Filing:
 
 def _content(new: NewReport, reporter: UUID) -> str:
     """What makes two requests the same report, however the reporter was named or the time written."""
-    said: dict[str, Any] = new.model_dump(mode="json", exclude={"id", "reporter", "noticed_at", "signs"})
+    later = {"supersedes"} if new.supersedes is None else set()  # it came later: without it a report is what it was
+    said: dict[str, Any] = new.model_dump(mode="json", exclude={"id", "reporter", "noticed_at", "signs"} | later)
     same = {"reporter": str(reporter), "noticed_at": new.noticed_at.astimezone(UTC), "signs": sorted(set(new.signs))}
     return orjson.dumps(said | same, option=orjson.OPT_SORT_KEYS).decode()
 

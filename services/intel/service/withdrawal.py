@@ -1,4 +1,4 @@
-"""An activity is rejected: the report that was made of it is taken back, unless a station has been given it already."""
+"""A report is taken back, by whoever made it or because its activity was rejected, unless a station was given it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SILENT, _PUBLISHED = ("recorded", REPEATED), ("filed", "awaiting_station")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What was decided about the activity behind a report, by whom; the unit is absent where the author did it."""
+    """Why a report is taken back, and by whom; the unit is absent where the author did it."""
 
     cause: str
     at: datetime
@@ -42,27 +42,37 @@ class Withdrawal:
     async def of(self, rejections: Mapping[UUID, Rejection]) -> None:
         """By activity. Nothing that a station was told to do is silently undone: there it is noted and told."""
         rows = await self.reports.lock_with_matters(await self.reports.of_activities(rejections.keys()))
+        await self._withdraw(rows, {row["report_id"]: rejections[row["activity_id"]] for row in rows}, "rejected")
+
+    async def by_author(self, report_id: UUID, code: str, reporter: UUID) -> None:
+        """Whoever reported takes it back, for a reason told by a code."""
+        rows = await self.reports.lock_with_matters([report_id])
+        await self._withdraw(rows, {report_id: Rejection(code, self.unit.now, reporter, None)}, "withdrawn")
+
+    async def _withdraw(self, rows: Sequence[Row], why: Mapping[UUID, Rejection], news: str) -> None:
         if not rows:
             return
         await self.reports.hold_matters({row["matter_id"] for row in rows})
-        await self._take_back([row for row in rows if row["state"] in (*_SILENT, *_PUBLISHED)], rejections)
-        await self._tell([row for row in rows if row["state"] not in (*_SILENT, *_PUBLISHED, TAKEN_BACK)], rejections)
+        await self._take_back([row for row in rows if row["state"] in (*_SILENT, *_PUBLISHED)], why)
+        told = [row for row in rows if row["state"] not in (*_SILENT, *_PUBLISHED, TAKEN_BACK)]
+        await self._tell(told, why, news)
 
-    async def _take_back(self, rows: Sequence[Row], rejections: Mapping[UUID, Rejection]) -> None:
+    async def _take_back(self, rows: Sequence[Row], why: Mapping[UUID, Rejection]) -> None:
         changed = {"state": TAKEN_BACK, "next_try_at": None}
         await self.reports.change([{"report_id": row["report_id"], **changed} for row in rows])
-        await self.reports.note(*(self._note(row, TAKEN_BACK, rejections) for row in rows))
-        units = await self.known.units_of({rejections[row["activity_id"]].by for row in rows})
+        await self.reports.note(*(_note(row, TAKEN_BACK, why, self.unit.now) for row in rows))
+        units = await self.known.units_of({why[row["report_id"]].by for row in rows})
         for row in rows:
             if row["state"] in _PUBLISHED:
-                self.unit.outbox.add(facts.closed(row, self._closing(rejections[row["activity_id"]], units)))
+                self.unit.outbox.add(facts.closed(row, self._closing(why[row["report_id"]], units)))
         # Another activity may say the same of the matter: now its report is the one that counts.
         await self.reports.decide_anew({row["matter_id"] for row in rows}, REPEATED, self.unit.now)
 
-    async def _tell(self, rows: Sequence[Row], rejections: Mapping[UUID, Rejection]) -> None:
-        await self.reports.note(*(self._note(row, "activity_rejected", rejections) for row in rows))
+    async def _tell(self, rows: Sequence[Row], why: Mapping[UUID, Rejection], news: str) -> None:
+        what = {"rejected": "activity_rejected", "withdrawn": "reporter_withdrew"}[news]
+        await self.reports.note(*(_note(row, what, why, self.unit.now) for row in rows))
         told = [
-            update_of({"station": row["station"], "order_id": row["order_id"]}, row["report_id"], ["rejected"])
+            update_of({"station": row["station"], "order_id": row["order_id"]}, row["report_id"], [news])
             for row in rows
             if row["order_id"] and row["state"] in IN_HAND
         ]
@@ -82,7 +92,8 @@ class Withdrawal:
             "revision": 1,
         }
 
-    def _note(self, row: Row, what: str, rejections: Mapping[UUID, Rejection]) -> Row:
-        rejection = rejections[row["activity_id"]]
-        entry = {"report_id": row["report_id"], "at": self.unit.now, "what": what, "code": rejection.cause}
-        return entry | {"by_officer": None if rejection.unit else rejection.by, "by_org": rejection.unit}
+
+def _note(row: Row, what: str, why: Mapping[UUID, Rejection], now: datetime) -> Row:
+    rejection = why[row["report_id"]]
+    entry = {"report_id": row["report_id"], "at": now, "what": what, "code": rejection.cause}
+    return entry | {"by_officer": None if rejection.unit else rejection.by, "by_org": rejection.unit}
