@@ -30,12 +30,18 @@ class Count:
     published: int
     applied: int
     duplicates: int
-    stuck: int
+    aside: int
+    """Records in dead letters and what is held behind them; some of them nobody here may have published."""
 
     @property
     def difference(self) -> int:
-        """Facts this reader lacks or has too often: dead and held ones are lacking, unless nobody published them."""
-        return max(abs(self.published - self.applied), self.stuck)
+        """Facts this reader lacks or has too often."""
+        return abs(self.published - self.applied)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is on its way to it: what it lacks was put aside."""
+        return 0 <= self.published - self.applied <= self.aside
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,12 @@ class CountCheck:
     @property
     def quiet(self) -> bool:
         """Whether nothing is on its way; on a topic without readers only `waiting` tells."""
-        return self.difference == self.waiting == self.pending == 0
+        return self.waiting == self.pending == 0 and all(count.quiet for count in self.counts)
+
+    @property
+    def aside(self) -> int:
+        """Records that readers put aside until a person looks at them."""
+        return sum(count.aside for count in self.counts)
 
     @property
     def duplicates(self) -> int:
@@ -71,13 +82,16 @@ class CountCheck:
         return [asdict(count) | {"difference": count.difference} for count in self.counts]
 
     def __str__(self) -> str:
-        said = [f"difference {self.difference}", f"to publish {self.waiting}", f"sheets to compute {self.pending}"]
+        said = [f"difference {self.difference}", f"put aside {self.aside}", f"to publish {self.waiting}", f"sheets to compute {self.pending}"]
         behind = (f"{c.topic} {c.reader} {c.applied}/{c.published}" for c in self.counts if c.difference)
         return ", ".join([*said, *behind])
 
 
 async def until_quiet(services: Mapping[str, Api]) -> CountCheck:
-    """Wait until nothing is on its way and nothing new comes, e.g. from sheets that are still to be recomputed."""
+    """Wait until nothing is on its way and nothing new comes, e.g. from sheets that are still to be recomputed.
+
+    What lies in dead letters is not waited for: nobody but a person brings it on.
+    """
     calm, last = 0, await _check(services)
     try:
         async with asyncio.timeout(LONGEST_WAIT):
@@ -113,8 +127,8 @@ def _counts(flows: Flows) -> Iterable[Count]:
         published = flows[topic.partition(".")[0]]["published"].get(topic, 0)
         for reader in _readers(topic):
             applied = flows[reader]["applied"].get(topic, _NOTHING)
-            stuck = applied["dead_letters"] + applied["held"]
-            yield Count(topic, reader, published, applied["facts"], applied["duplicates"], stuck)
+            aside = applied["dead_letters"] + applied["held"]
+            yield Count(topic, reader, published, applied["facts"], applied["duplicates"], aside)
 
 
 def _readers(topic: str) -> Sequence[str]:

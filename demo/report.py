@@ -150,11 +150,13 @@ def _count_check(check: Json) -> Iterator[RenderableType]:
     title = (
         f"计数核对:差额 {check['difference']},吸收重复 {check['duplicates']:,}(重发的条目 {sent:,},重读的事实 {read:,})"
     )
-    table = _empty_table(title, ("主题", "读取方", "已发布", "已应用", "差额", "重复"))
+    table = _empty_table(title, ("主题", "读取方", "已发布", "已应用", "差额", "死信暂扣", "重复"))
     for count in check["counts"]:
-        numbers = (f"{count[name]:,}" for name in ("published", "applied", "difference", "duplicates"))
+        numbers = (f"{count[name]:,}" for name in ("published", "applied", "difference", "aside", "duplicates"))
         table.add_row(count["topic"], count["reader"], *numbers)
     yield table
+    if check["aside"]:
+        yield Text(f"有 {check['aside']:,} 条在死信或暂扣中,等人处理:cunjing dead-letters list", style="yellow")
 
 
 def _note(decisions: Sequence[Json]) -> RenderableType:

@@ -77,6 +77,7 @@ def _count_check(check: CountCheck, worker: Backend) -> Json:
     sent = worker.phones.outcomes["duplicate"] + worker.leaders.outcomes["duplicate"]
     return {
         "difference": check.difference,
+        "aside": check.aside,
         "duplicates": sent + check.duplicates,
         "duplicates_sent": sent,
         "duplicates_read": check.duplicates,

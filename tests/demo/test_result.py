@@ -45,12 +45,14 @@ def test_one_lacking_here_does_not_cancel_one_too_many_there() -> None:
     assert CountCheck.of(both, 0).difference == 2
 
 
-def test_a_dead_letter_and_each_fact_held_behind_it_are_counted_once() -> None:
+def test_what_was_put_aside_is_told_and_not_waited_for() -> None:
     poisoned, garbage = flows(), flows()
     poisoned["scoring"]["applied"]["intel.report"] |= {"facts": 5, "dead_letters": 1, "held": 1}
-    garbage["scoring"]["applied"]["intel.report"] |= {"dead_letters": 1}
-    assert CountCheck.of(poisoned, 0).difference == 2
-    assert CountCheck.of(garbage, 0).difference == 1
+    garbage["scoring"]["applied"]["intel.report"] |= {"dead_letters": 6}
+    checks = [CountCheck.of(found, 0) for found in (poisoned, garbage)]
+    assert [(check.difference, check.aside, check.quiet) for check in checks] == [(2, 2, True), (0, 6, True)]
+    poisoned["scoring"]["applied"]["intel.report"] |= {"facts": 4}
+    assert not CountCheck.of(poisoned, 0).quiet, "one more is on its way"
 
 
 def test_it_is_quiet_when_nothing_is_different_or_unpublished_or_to_be_computed() -> None:
@@ -156,6 +158,7 @@ def result(*, ok: bool, surprises: list[str] | None = None) -> Result:
             "reports": [report, report],
             "count_check": {
                 "difference": 0,
+                "aside": 6,
                 "duplicates": 3237,
                 "duplicates_sent": 3237,
                 "duplicates_read": 0,
