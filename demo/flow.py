@@ -82,9 +82,10 @@ class CountCheck:
         return [asdict(count) | {"difference": count.difference} for count in self.counts]
 
     def __str__(self) -> str:
-        said = [f"difference {self.difference}", f"put aside {self.aside}", f"to publish {self.waiting}", f"sheets to compute {self.pending}"]
+        said = [f"difference {self.difference}", f"put aside {self.aside}"]
+        said += [f"to publish {self.waiting}", f"sheets to compute {self.pending}"]
         behind = (f"{c.topic} {c.reader} {c.applied}/{c.published}" for c in self.counts if c.difference)
-        return ", ".join([*said, *behind])
+        return ", ".join((*said, *behind))
 
 
 async def until_quiet(services: Mapping[str, Api]) -> CountCheck:

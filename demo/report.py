@@ -126,6 +126,8 @@ _HOPS = {
     "noticed": "发现",
     "filed": "上报",
     "escalated": "升级",
+    "joined": "并入派单",
+    "updated": "续报",
     "ordered": "派单",
     "attempt": "送达尝试",
     "delivery_delivered": "已送达",
