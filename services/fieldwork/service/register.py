@@ -18,7 +18,8 @@ from services.fieldwork.errors import (
     SessionTooLong,
     SessionUnknownYet,
 )
-from services.fieldwork.repository import sessions as repository
+from services.fieldwork.repository import register as repository
+from services.fieldwork.repository import sessions
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.sessions import OfficerDay
 from services.fieldwork.rules.corrections import fault
@@ -151,7 +152,7 @@ class Register:
 
     async def mark(self) -> None:
         """Have the touched days worked out anew; marked once, in sorted order, so that two batches cannot deadlock."""
-        await repository.mark(self._unit.connection, self._touched)
+        await sessions.mark(self._unit.connection, self._touched)
         self._touched.clear()
 
     def _departure(self, entry: Entry[Departure], begun: dict[UUID, Row[Any]]) -> tuple[Any, ...] | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from services.fieldwork.errors import AlreadyEnded, CorrectsAnothers, ItemUnknownYet
-from services.fieldwork.repository import activities, sessions
+from services.fieldwork.repository import activities, register
 from services.fieldwork.repository import withdrawals as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.items import Names
@@ -30,8 +30,8 @@ from shared.web.problems import Problem
 
 _CALLED: dict[str, Names] = {
     "activity": activities.called,
-    "arrival": sessions.arrivals_called,
-    "departure": sessions.departures_called,
+    "arrival": register.arrivals_called,
+    "departure": register.departures_called,
 }
 
 
@@ -105,8 +105,8 @@ class Withdrawals:
     async def _end(self, ended: Sequence[tuple[Entry[Withdrawal], Row[Any]]]) -> list[Change]:
         of = {kind: [(e, t) for e, t in ended if e.given.of == kind] for kind in _CALLED}
         connection = self._unit.connection
-        await sessions.end_arrivals(connection, {target.id: entry.key for entry, target in of["arrival"]})
-        await sessions.end_departures(connection, {target.id: entry.key for entry, target in of["departure"]})
+        await register.end_arrivals(connection, {target.id: entry.key for entry, target in of["arrival"]})
+        await register.end_departures(connection, {target.id: entry.key for entry, target in of["departure"]})
         self._touch([target for _, target in (*of["arrival"], *of["departure"])])
         verdicts = [self._verdict(entry, target) for entry, target in of["activity"]]
         await activities.save_verdicts(connection, verdicts)

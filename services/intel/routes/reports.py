@@ -8,8 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intel.schemas import (
-    Callback,
-    CallbackAnswer,
     Filed,
     Matter,
     NewOrder,
@@ -24,6 +22,7 @@ from services.intel.schemas import (
     Rests,
     State,
 )
+from services.intel.schemas.stations import Callback, CallbackAnswer
 from services.intel.service.callbacks import Callbacks
 from services.intel.service.filing import Filing
 from services.intel.service.ordering import Ordering

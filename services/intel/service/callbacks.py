@@ -28,7 +28,7 @@ from services.intel.repository.rows import Row
 from services.intel.repository.stations import Stations
 from services.intel.rules.lifecycle import after
 from services.intel.rules.signature import Unproven, genuine
-from services.intel.schemas import Callback, CallbackAnswer
+from services.intel.schemas.stations import Callback, CallbackAnswer
 from services.intel.service.following import Following, Told, said_of
 from services.intel.service.signing import secrets_of
 from shared.contracts.personnel import OfficerV1

@@ -14,7 +14,7 @@ from services.intel.repository.reports import Reports
 from services.intel.repository.rows import Row
 from services.intel.repository.stations import Stations
 from services.intel.rules.delivery import After, Call, Delivery, Endpoint, after, retry_after
-from services.intel.schemas import OrderBody, TestBody
+from services.intel.schemas.stations import OrderBody, TestBody
 from services.intel.service.signing import secrets_of
 from shared.database.unit import Unit
 from shared.security.vault import Vault
