@@ -5,13 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import text
-
 from services.scoring.app import MIGRATIONS, create_worker
 from shared.database.migrate import migrate
 from shared.messaging.worker import Worker
 from shared.observability.metrics import TICKS_FAILED
 from shared.settings import ServiceSettings
+from tests.owner import as_owner
 from tests.scoring.world import DEMO_SCHEMES
 
 
@@ -30,8 +29,7 @@ async def test_the_worker_goes_on_without_its_calendar_and_without_trying_again(
     make_database: Callable[[], str],
 ) -> None:
     worker = await _worker(make_database())
-    async with worker.database.unit() as unit:
-        await unit.connection.execute(text("DROP TABLE sheet_failure, opened_month"))
+    await as_owner(worker.database.url, "DROP TABLE sheet_failure, opened_month")
     often = [replace(ticker, interval=timedelta(milliseconds=10)) for ticker in worker.tickers[2:]]
 
     def failed_twice() -> bool:
