@@ -107,6 +107,14 @@ class OutsideOfficerPeriod(Problem):
     title = "派驻超出人员任职期限"
 
 
+class OutlastsItsPlace(Problem):
+    """The village, area or unit of an assignment ends before the assignment does."""
+
+    status = 409
+    code = "personnel.outlasts_its_place"
+    title = "派驻超出所在地的存续期限"
+
+
 class HolderChanged(Problem):
     """An assignment is one officer's for good: what was done under it counts for him."""
 

@@ -344,3 +344,17 @@ async def test_a_village_merged_away_is_published_with_its_last_day_and_its_succ
 def without_ours(division: Body) -> Body:
     """The kind left out, so that it stays the one the code gives."""
     return {name: value for name, value in division.items() if name not in ("village_kind", "kind_corrected")}
+
+
+async def test_nobody_is_posted_to_a_village_beyond_its_end(
+    personnel: Personnel, station: Body, auxiliary: Body
+) -> None:
+    ended = (await personnel.facts("personnel.division", VILLAGE))[0] | {
+        "valid": {"from": "2023-06-30", "to": "2026-10-31"}
+    }
+    await personnel.store("divisions", ended)
+    body = assignment(auxiliary, VILLAGE)
+    answer = await personnel.put(f"/v1/assignments/{body['assignment_id']}", body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "personnel.outlasts_its_place")
+    assert answer.json()["place_ends"] == "2026-10-31"
+    await personnel.store("assignments", body | {"valid": {"from": "2020-01-01", "to": "2026-10-31"}})

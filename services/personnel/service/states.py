@@ -14,6 +14,7 @@ from services.personnel.errors import (
     HolderChanged,
     NoCommonDivision,
     OfficerErased,
+    OutlastsItsPlace,
     OutsideOfficerPeriod,
     PeriodReversed,
     PersonnelNotFound,
@@ -105,6 +106,7 @@ class WholeStates:
                 repeated
                 or self._refusal(item, known)
                 or _outside_service(item, known, assigned)
+                or _outlasts_its_place(item, known)
                 or (self.schemes.refusal(item) if isinstance(item, BindingItem) else None)
                 or uniqueness.refusal(item)
             )
@@ -186,6 +188,15 @@ def _outside_service(item: Item, known: Mapping[Ref, Known], assigned: Mapping[U
     if isinstance(item, OfficerItem) and (posts := assigned.get(item.officer_id)) and not _inside(posts, item.valid):
         return OutsideOfficerPeriod("请先结束或调整其派驻,再更改任职期限", assigned=_days(posts))
     return None
+
+
+def _outlasts_its_place(item: Item, known: Mapping[Ref, Known]) -> Problem | None:
+    """Nobody is posted to where there is nothing any more; a first day before the place's is only told late."""
+    if not isinstance(item, AssignmentItem) or (end := known[item.place].until) is None:
+        return None
+    if item.valid.until is not None and item.valid.until <= end:
+        return None
+    return OutlastsItsPlace("请把派驻的截止日期放在该地撤并之前", place_ends=str(end))
 
 
 def _inside(inner: Period, outer: Period | Known) -> bool:
