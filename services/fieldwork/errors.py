@@ -231,6 +231,14 @@ class CorrectsAnothers(Problem):
     title = "只能更正或撤回本人的登记"
 
 
+class CorrectsElsewhere(Problem):
+    """A correction stays in the county of what it corrects: no county's work is changed from another."""
+
+    status = 422
+    code = "fieldwork.corrects_elsewhere"
+    title = "更正不能跨县"
+
+
 class SessionClosed(Problem):
     """The session has another departure already."""
 

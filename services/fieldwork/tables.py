@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -70,7 +71,7 @@ activity = Table(
     Column("details", JSONB, nullable=False),
     Column("evidence", JSONB, nullable=False),
     Column("supersedes", Uuid),
-    # What it supersedes, if it is the only one of its author that does; older rows may have been many.
+    # What it supersedes, if it is the only one of its author in its county that does; older rows may have been many.
     Column("corrects", Uuid),
     Column("note", LargeBinary),
     Column("classification", Text, nullable=False),
@@ -89,6 +90,7 @@ Index(
     "activity_corrects",
     activity.c.corrects,
     activity.c.author,
+    func.left(activity.c.village, 6),
     unique=True,
     postgresql_where=activity.c.corrects.is_not(None),
 )
@@ -141,6 +143,7 @@ Index(
     "arrival_corrects",
     arrival.c.corrects,
     arrival.c.officer,
+    func.left(arrival.c.village, 6),
     unique=True,
     postgresql_where=arrival.c.corrects.is_not(None),
 )
@@ -151,12 +154,22 @@ departure = Table(
     metadata,
     *_sent(),
     Column("session", Uuid, nullable=False),
+    # Of the session, which a correction of its arrival leaves with the same officer in the same county.
+    Column("officer", Uuid, nullable=False),
+    Column("county", Text, nullable=False),
     instant("at"),
     Column("corrects", Uuid),
     Column("ended_by", Uuid),
 )
 Index("departure_session", departure.c.session, unique=True, postgresql_where=departure.c.ended_by.is_(None))
-Index("departure_corrects", departure.c.corrects, unique=True, postgresql_where=departure.c.corrects.is_not(None))
+Index(
+    "departure_corrects",
+    departure.c.corrects,
+    departure.c.officer,
+    departure.c.county,
+    unique=True,
+    postgresql_where=departure.c.corrects.is_not(None),
+)
 _called(departure)
 
 withdrawal = Table(

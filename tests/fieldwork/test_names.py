@@ -85,12 +85,27 @@ async def test_a_matter_named_by_another_system_is_its_countys(counties: Fieldwo
     assert matters == [str(county_id(county, "app", "A-1")) for county in (COUNTY, COUNTY, OTHER)]
 
 
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+async def test_the_id_that_a_named_matter_will_get_is_not_taken_by_another_county(
+    counties: Fieldwork, first: str
+) -> None:
+    meant = str(county_id(COUNTY, "app", "M-1"))
+    calls = [(visit(matter_id={"system": "app", "id": "M-1"}), COUNTY), (theirs(matter_id=meant), OTHER)]
+    for item, county in calls if first == "ours" else calls[::-1]:
+        assert outcomes(await counties.sync(item, division=county)) == ["created"]
+    matters = {fact["village"]: fact["matter_id"] for fact in await counties.facts("recorded")}
+    assert matters[VILLAGE] == meant
+    assert matters[OTHER_COUNTY_VILLAGE] == str(county_id(OTHER, "cunjing.matter", meant))
+    await counties.sync(visit(matter_id=meant))
+    assert (await counties.facts("recorded"))[-1]["matter_id"] == meant, "our own clients may call it so"
+
+
 async def test_what_was_kept_when_names_had_no_county_is_found(counties: Fieldwork) -> None:
     former = foreign_id("app", "A-1")
     item = visit(id=NAMED, matter_id=NAMED)
     await counties.sync(item)
     await counties.rows_changed(f"UPDATE activity SET id = '{former}', system = NULL, meaning_hash = NULL")
-    await counties.rows_changed(f"UPDATE matter SET id = '{former}'")
+    await counties.rows_changed(f"INSERT INTO matter (id, county) VALUES ('{former}', '{COUNTY}')")
 
     again = await counties.sync(item)
     assert (outcomes(again), again.json()["items"][0]["id"]) == (["duplicate"], str(former))

@@ -11,7 +11,7 @@ import pytest
 from services.fieldwork.errors import TooLate
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.lateness import require_in_time
-from tests.fieldwork.support import Fieldwork, arrival, codes, outcomes, visit
+from tests.fieldwork.support import Fieldwork, arrival, codes, outcomes, stay, visit
 
 AT = "2026-10-20T09:30:00+08:00"
 CARD = {"item": "id_card", "collected_on": "2026-10-18", "delivered_at": AT}
@@ -65,6 +65,11 @@ async def test_what_is_entered_days_later_is_marked(fieldwork: Fieldwork) -> Non
     assert [item["days_late"] for item in answer.json()["items"]] == [0, 19, 2453]
     late = answer.json()["items"][1]["id"]
     assert (await fieldwork.get(f"/v1/activities/{late}")).json()["days_late"] == 19
+
+
+async def test_leaving_is_late_too(fieldwork: Fieldwork) -> None:
+    answer = await fieldwork.sync(*stay("2026-10-01T09:00:00+08:00", "2026-10-02T11:00:00+08:00"))
+    assert [item["days_late"] for item in answer.json()["items"]] == [19, 18]
 
 
 def test_a_scheme_may_say_until_when(tmp_path: Path) -> None:

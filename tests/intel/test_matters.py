@@ -372,6 +372,18 @@ async def test_another_county_under_the_same_matter_changes_nothing(neighbour: I
     assert await updates(neighbour) == []
 
 
+async def test_another_county_does_not_take_the_id_that_a_named_matter_will_get(neighbour: Intel) -> None:
+    meant = str(county_id(COUNTY, "app", "M-1"))
+    theirs = await intruding(neighbour, matter_id=meant)
+    await read(neighbour, dispute_activity().model_copy(update={"matter_id": UUID(meant), "village": FAR_VILLAGE}))
+    ours = await file(neighbour, {"system": "app", "id": "M-1"})  # type: ignore[arg-type]  # a name instead of an id
+    assert (ours["matter_id"], ours["state"], ours["station"]) == (meant, "ordered", str(STATION))
+    assert theirs["matter_id"] == str(county_id(OTHER_COUNTY, "cunjing.matter", meant))
+    assert await updates(neighbour) == []
+    rows = await neighbour.rows("SELECT village FROM report WHERE matter_id = CAST(:id AS uuid)", id=meant)
+    assert [row.village for row in rows] == [VILLAGE]
+
+
 @pytest.mark.parametrize("first", ["theirs", "ours"])
 async def test_another_county_under_the_same_id_changes_nothing(neighbour: Intel, first: str) -> None:
     named = {"id": {"system": "app", "id": "R-1"}}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import RFC_4122
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from shared.identifiers import Badge, ForeignSystem, normal_village
-from shared.ids import county_id, foreign_id, is_derived, new_id
+from shared.ids import county_id, county_in, foreign_id, is_derived, new_id
 from shared.values import Day, Instant, Quantity
 
 INSTANT, QUANTITY, DAY = TypeAdapter[datetime](Instant), TypeAdapter[Decimal](Quantity), TypeAdapter[date](Day)
@@ -89,6 +90,11 @@ def test_an_items_id_is_its_countys_alone_and_nobody_elses_kind_of_id() -> None:
         len({own, county_id("411623", "app", "A-1"), county_id("411622", "ap", "pA-1"), foreign_id("app", "A-1")}) == 4
     )
     assert [is_derived(id) for id in (own, new_id(), foreign_id("app", "A-1"))] == [True, False, False]
+    assert [county_in(id) for id in (own, county_id("999999", "a", "b"), county_id("011622", "a", "b"), new_id())] == [
+        *("411622", "999999", "011622"),
+        None,
+    ]
+    assert own.variant == RFC_4122
 
 
 @pytest.mark.parametrize("system", ["fieldwork.activity", "Intel", "ｃｕｎｊｉｎｇ.x", " scoring "])

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.fieldwork.repository.corrections import corrected_in
 from services.fieldwork.repository.items import called_in, hashes_in
 from services.fieldwork.repository.statements import Insertion
 from services.fieldwork.repository.visibility import CLEARED, visible
@@ -24,6 +25,12 @@ _ACTIVITY = Insertion(activity, [column.name for column in activity.columns if c
 _VERDICT = Insertion(verdict, [column.name for column in verdict.columns])
 ACTIVITY_COLUMNS = _ACTIVITY.names
 hashes, called = hashes_in(activity), called_in(activity)
+corrected = corrected_in(
+    "activity",
+    author="author",
+    county="left({alias}.village, 6)",
+    ended_by="CASE older.state WHEN 'withdrawn' THEN older.verdict_id END",
+)
 STATES = {"verify": "verified", "reject": "rejected", "supersede": "superseded", "withdraw": "withdrawn"}
 
 _DECIDE = text(
@@ -49,18 +56,6 @@ _SUPERSEDED = text(
         WHERE older.id = ANY(CAST(:created AS uuid[])) AND newer.id <> older.id AND newer.author = older.author
           AND left(newer.village, 6) = left(older.village, 6))
     ORDER BY id FOR UPDATE
-    """
-)
-
-_CORRECTED = text(
-    """
-    SELECT asked.id, older.author,
-           coalesce(newer.id, CASE older.state WHEN 'withdrawn' THEN older.verdict_id END) AS corrected_by
-    FROM unnest(CAST(:ids AS uuid[])) AS asked(id)
-    LEFT JOIN activity older ON older.id = asked.id
-    LEFT JOIN LATERAL (SELECT id FROM activity n
-                       WHERE n.corrects = asked.id AND (older.author IS NULL OR n.author = older.author)
-                       ORDER BY n.recorded_at, n.id LIMIT 1) AS newer ON true
     """
 )
 
@@ -100,12 +95,6 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID], who: Principal)
     query = select(activity).where(activity.c.id.in_(sorted(set(ids))), visible(activity, who))
     locked = await connection.execute(query.order_by(activity.c.id).with_for_update())
     return {row.id: row for row in locked}
-
-
-async def corrected(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
-    """Of these activities, here or not, the author and the correction of each that has one."""
-    rows = await connection.execute(_CORRECTED, {"ids": list(ids)})
-    return {row.id: row for row in rows}
 
 
 async def superseded(connection: AsyncConnection, created: Collection[UUID]) -> list[Row[Any]]:

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.fieldwork.tables import matter
+from shared.ids import owners_by_name
 
 _ADD = text(
     """
@@ -20,9 +21,9 @@ _ADD = text(
 
 
 async def owners(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, str]:
-    """The county of each matter that somebody named before."""
+    """The county of each matter that somebody named before, or whose id tells it."""
     rows = await connection.execute(select(matter).where(matter.c.id.in_(list(ids))))
-    return {row.id: row.county for row in rows}
+    return {row.id: row.county for row in rows} | owners_by_name(ids)
 
 
 async def add(connection: AsyncConnection, counties: Mapping[UUID, str]) -> None:

@@ -9,14 +9,20 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.fieldwork.repository.corrections import corrected_in
 from services.fieldwork.repository.items import called_in, hashes_in
 from services.fieldwork.repository.statements import Insertion
+from services.fieldwork.rules.corrections import Claim
 from services.fieldwork.tables import arrival, departure
 
 _ARRIVAL = Insertion(arrival, [column.name for column in arrival.columns])
 _DEPARTURE = Insertion(departure, [column.name for column in departure.columns])
 arrival_hashes, departure_hashes = hashes_in(arrival), hashes_in(departure)
 arrivals_called, departures_called = called_in(arrival), called_in(departure)
+corrected_arrivals = corrected_in(
+    "arrival", author="officer", county="left({alias}.village, 6)", ended_by="older.ended_by"
+)
+corrected_departures = corrected_in("departure", author="officer", county="{alias}.county", ended_by="older.ended_by")
 
 # Of the arrivals that correct each other a departure may name any: it belongs to the one that stands.
 _ARRIVALS = text(
@@ -26,26 +32,6 @@ _ARRIVALS = text(
         SELECT * FROM arrival a WHERE a.session = named.session ORDER BY a.ended_by IS NOT NULL, a.id LIMIT 1) AS stands
     WHERE named.id = ANY(CAST(:ids AS uuid[]))
     """
-)
-
-# What a record names as its former version, here or not: whose it is, and which correction it has.
-_CORRECTED = """
-    SELECT asked.id, {author} AS author, coalesce(newer.id, older.ended_by) AS corrected_by
-    FROM unnest(CAST(:ids AS uuid[])) AS asked(id)
-    LEFT JOIN {table} older ON older.id = asked.id
-    LEFT JOIN {table} newer ON newer.corrects = asked.id {same_author}
-"""
-_CORRECTED_ARRIVALS = text(
-    _CORRECTED.format(
-        table="arrival", author="older.officer", same_author="AND coalesce(newer.officer = older.officer, true)"
-    )
-)
-_CORRECTED_DEPARTURES = text(
-    _CORRECTED.format(
-        table="departure",
-        author="(SELECT a.officer FROM arrival a WHERE a.id = older.session)",
-        same_author="",
-    )
 )
 
 # The older ends, whichever came first, and both are one session from now on: that of the one that was here before.
@@ -58,6 +44,7 @@ _END_CORRECTED = text(
                CASE WHEN older.id = ANY(CAST(:created AS uuid[])) AND NOT newer.id = ANY(CAST(:created AS uuid[]))
                     THEN older.session ELSE newer.session END AS other
         FROM arrival older JOIN arrival newer ON newer.corrects = older.id AND newer.officer = older.officer
+            AND left(newer.village, 6) = left(older.village, 6)
         WHERE older.ended_by IS NULL
           AND (older.id = ANY(CAST(:created AS uuid[])) OR newer.id = ANY(CAST(:created AS uuid[])))
     ), joined AS (
@@ -71,18 +58,25 @@ _END_CORRECTED = text(
     SELECT older, newer, officer, village, day FROM pairs ORDER BY older
     """
 )
-_END = """
-    UPDATE {table} SET ended_by = ended.by
+_END_ARRIVALS = text(
+    """
+    UPDATE arrival SET ended_by = ended.by
     FROM unnest(CAST(:ids AS uuid[]), CAST(:bys AS uuid[])) AS ended(id, by)
-    WHERE {table}.id = ended.id AND {table}.ended_by IS NULL
-"""
-_END_ARRIVALS = text(_END.format(table="arrival"))
+    WHERE arrival.id = ended.id AND arrival.ended_by IS NULL
+    """
+)
 _END_DEPARTURES = text(
-    f"""
-    WITH ended AS ({_END.format(table="departure")} RETURNING departure.id, departure.session, departure.at)
+    """
+    WITH ended AS (
+        UPDATE departure d SET ended_by = claimed.by
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:officers AS uuid[]), CAST(:counties AS text[]), CAST(:bys AS uuid[]))
+            AS claimed(id, officer, county, by)
+        WHERE d.id = claimed.id AND d.officer = claimed.officer AND d.county = claimed.county AND d.ended_by IS NULL
+        RETURNING d.id, d.session, d.at
+    )
     SELECT e.id, e.at AS left_at, a.officer, a.village, a.day FROM ended e JOIN arrival a ON a.id = e.session
     ORDER BY e.id
-    """  # noqa: S608  # our own text
+    """
 )
 
 
@@ -94,16 +88,6 @@ async def insert_arrivals(connection: AsyncConnection, rows: Sequence[tuple[Any,
 async def insert_departures(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
     """Keep new departures; one whose session has another departure is not kept."""
     return set((await connection.scalars(_DEPARTURE.statement, _DEPARTURE.parameters(rows))).all())
-
-
-async def corrected_arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
-    """Of these arrivals, here or not, whose they are and what took their place."""
-    return {row.id: row for row in await connection.execute(_CORRECTED_ARRIVALS, {"ids": list(ids)})}
-
-
-async def corrected_departures(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
-    """Of these departures, here or not, whose they are and what took their place."""
-    return {row.id: row for row in await connection.execute(_CORRECTED_DEPARTURES, {"ids": list(ids)})}
 
 
 async def end_corrected(connection: AsyncConnection, created: Collection[UUID]) -> list[Row[Any]]:
@@ -119,11 +103,17 @@ async def end_arrivals(connection: AsyncConnection, ended: Mapping[UUID, UUID]) 
         await connection.execute(_END_ARRIVALS, {"ids": list(ended), "bys": list(ended.values())})
 
 
-async def end_departures(connection: AsyncConnection, ended: Mapping[UUID, UUID]) -> list[Row[Any]]:
-    """Each by the record that takes its place or withdraws it; those that stood so far, with their sessions."""
+async def end_departures(connection: AsyncConnection, ended: Mapping[Claim, UUID]) -> list[Row[Any]]:
+    """Each by the record of its own officer that takes its place or withdraws it; those that stood, with sessions."""
     if not ended:
         return []
-    return list(await connection.execute(_END_DEPARTURES, {"ids": list(ended), "bys": list(ended.values())}))
+    columns = {
+        "ids": [claim.version for claim in ended],
+        "officers": [claim.by.author for claim in ended],
+        "counties": [claim.by.county for claim in ended],
+        "bys": list(ended.values()),
+    }
+    return list(await connection.execute(_END_DEPARTURES, columns))
 
 
 async def arrivals(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:

@@ -20,12 +20,11 @@ from services.fieldwork.errors import (
 )
 from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository.changes import Change
-from services.fieldwork.rules.corrections import fault
 from services.fieldwork.rules.items import FAST_PHONE, lacks_officer, time_fault
 from services.fieldwork.schemas.given import Activity
 from services.fieldwork.scheme import ActivityKind
 from services.fieldwork.service.batches import meaning_of, settle
-from services.fieldwork.service.corrections import refuse_correction
+from services.fieldwork.service.corrections import Claimed, claim, name_first, require_own
 from services.fieldwork.service.details import misfits, mistimed
 from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Bound, Kinds
@@ -63,13 +62,14 @@ class Activities:
         await self._name(entries)
         opened = in_turns(entry for entry in entries if entry.is_open)
         rows = {entry.index: row async for entry in opened if (row := self._checked(entry, bound))}
-        await self._require_own(entries)
+        claimed = self._claimed(entries)
+        await require_own(repository.corrected, self._unit, self._known.who, claimed)
 
         async def insert(chosen: list[Entry[Activity]]) -> set[UUID]:
             return await repository.insert(self._unit.connection, [rows[entry.index] for entry in chosen])
 
         created = await settle(self._unit, repository.hashes, entries, insert)
-        await self._name_corrections(entries)
+        await name_first(repository.corrected, self._unit, self._known.who, claimed)
         works = ((entry, entry.work) for entry in created)
         await self._matters.keep(
             self._unit, ((self._matters.of(e.given.matter_id, work[1]), work[1]) for e, work in works if work)
@@ -93,22 +93,8 @@ class Activities:
             if county:
                 entry.id = self._naming.of(item.id, county)
 
-    async def _require_own(self, entries: Sequence[Entry[Activity]]) -> None:
-        """One supersedes one's own work, once; what has not arrived is waited for."""
-        wanted = [(e, self._superseded(e)) for e in entries if e.is_open and e.given.supersedes]
-        asked = {target for _, target in wanted if target}
-        found = await repository.corrected(self._unit.connection, asked) if asked else {}
-        for entry, target in wanted:
-            if target and entry.actor:
-                author, corrected_by = found[target].author, found[target].corrected_by
-                refuse_correction(entry, fault(entry.key, entry.actor, target, author, corrected_by), corrected_by)
-
-    async def _name_corrections(self, entries: Sequence[Entry[Activity]]) -> None:
-        """What is still open met another correction of the same version, in this batch or at this moment."""
-        left = [(entry, target) for entry in entries if entry.is_open and (target := self._superseded(entry))]
-        found = await repository.corrected(self._unit.connection, {target for _, target in left}) if left else {}
-        for entry, target in left:
-            refuse_correction(entry, "corrected", found[target].corrected_by)
+    def _claimed(self, entries: Sequence[Entry[Activity]]) -> list[Claimed]:
+        return [claimed for entry in entries if entry.is_open for claimed in claim(entry, self._superseded(entry))]
 
     def _superseded(self, entry: Entry[Activity]) -> UUID | None:
         ref, county = entry.given.supersedes, self._known.county(entry.given.village)

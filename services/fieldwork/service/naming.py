@@ -27,10 +27,10 @@ class Naming:
         self.kept |= await names(unit.connection, named, normal_division(who.division))
 
     def of(self, ref: ItemRef, county: str) -> UUID:
-        """The item of this county; what was kept before names had counties is found under its former id."""
+        """The item of this county that is kept under the name, whatever id it once got; else the one it will be."""
         if isinstance(ref, UUID):
             return ref
-        return ref.former if (ref.former, county) in self.kept.get(ref, ()) else county_id(county, *ref)
+        return next((id for id, at in self.kept.get(ref, ()) if at == county), county_id(county, *ref))
 
     def known(self, ref: ItemRef) -> UUID | None:
         """The only item that is called so, if there is one. Raises `ForeignNameShared` for several."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.fieldwork.errors import (
     EndsBeforeItBegins,
@@ -22,12 +21,11 @@ from services.fieldwork.repository import register as repository
 from services.fieldwork.repository import sessions
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.sessions import OfficerDay
-from services.fieldwork.rules.corrections import fault
 from services.fieldwork.rules.items import TimeFault, session_fault, time_fault
 from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import Arrival, Departure
 from services.fieldwork.service.batches import meaning_of, settle
-from services.fieldwork.service.corrections import refuse_correction
+from services.fieldwork.service.corrections import Claimed, claim, name_first, require_own
 from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.lateness import require_in_time
@@ -37,8 +35,6 @@ from shared.clock import shanghai_day
 from shared.database.unit import Unit
 from shared.security.vault import Vault
 from shared.web.problems import Problem
-
-Corrected = Callable[[AsyncConnection, Iterable[UUID]], Awaitable[dict[UUID, Row[Any]]]]
 
 
 class Register:
@@ -61,14 +57,14 @@ class Register:
         for entry, item, county in read:
             entry.id = self._arrivals.of(item.id, county) if county else entry.id
         rows = {entry.index: row for entry in entries if entry.is_open and (row := self._arrival(entry))}
-        corrections = {e.index: self._corrected(e) for e in entries if e.is_open and e.given.supersedes}
-        await self._require_own(entries, corrections, repository.corrected_arrivals)
+        claimed = [one for e in entries if e.is_open for one in claim(e, self._corrected(e))]
+        await require_own(repository.corrected_arrivals, self._unit, self._known.who, claimed)
 
         async def insert(chosen: list[Entry[Arrival]]) -> set[UUID]:
             return await repository.insert_arrivals(self._unit.connection, [rows[entry.index] for entry in chosen])
 
         created = await settle(self._unit, repository.arrival_hashes, entries, insert)
-        await self._name_corrections(entries, corrections, repository.corrected_arrivals)
+        await name_first(repository.corrected_arrivals, self._unit, self._known.who, claimed)
         self._touched |= {(e.work[0], e.work[2]) for e in created if e.work}
         return [Change(e.work[1], "arrival", e.key, "recorded") for e in created if e.work]
 
@@ -113,9 +109,9 @@ class Register:
         begun = await repository.arrivals(self._unit.connection, self._named(opened))
         await self._known.add(self._unit, {session.officer for session in begun.values()})
         rows = {entry.index: row for entry in opened if (row := self._departure(entry, begun))}
-        corrections = {e.index: self._supersedes(e, begun) for e in opened if e.is_open and e.given.supersedes}
-        await self._require_own(entries, corrections, repository.corrected_departures)
-        changes = await self._end_departures(entries, corrections)
+        claimed = [one for e in opened if e.is_open for one in claim(e, self._supersedes(e, begun))]
+        await require_own(repository.corrected_departures, self._unit, who, claimed)
+        changes = await self._end_departures(claimed)
         rows = await self._with_corrections(entries, rows)
 
         async def insert(chosen: list[Entry[Departure]]) -> set[UUID]:
@@ -164,58 +160,39 @@ class Register:
             if not self._known.who.covers(session.village):
                 raise OutsideJurisdiction
             entry.id = self._departures.of(item.id, county_of(session.village))
-            entry.actor = self._known.acting(session.officer, shanghai_day(item.at)).officer_id
+            day = shanghai_day(item.at)
+            entry.actor = self._known.acting(session.officer, day).officer_id
             _require(session_fault(self._unit.now, session.at, item.at))
+            require_in_time(self._kinds, self._bound.schemes(session.village, day), day, self._known.today)
         except Problem as problem:
             entry.fail(problem)
             return None
+        entry.work = (session.officer, session.village, day)
         corrects = self._supersedes(entry, begun)
         entry.meaning_hash = meaning_of(entry, self._vault, session=session.session, supersedes=corrects)
-        return (*entry.sent(self._known.who.subject, self._unit.now), session.session, item.at, corrects, None)
+        sent = entry.sent(self._known.who.subject, self._unit.now)
+        return (*sent, session.session, session.officer, county_of(session.village), item.at, corrects, None)
 
     def _supersedes(self, entry: Entry[Departure], begun: dict[UUID, Row[Any]]) -> UUID | None:
         ref = entry.given.supersedes
         return self._departures.of(ref, county_of(begun[self._session(entry)].village)) if ref else None
 
-    async def _require_own(
-        self, entries: Sequence[Entry[Any]], corrections: Mapping[int, UUID | None], corrected: Corrected
-    ) -> None:
-        """One corrects one's own record, its latest version, once; what has not arrived is waited for."""
-        asked = {target for target in corrections.values() if target}
-        found = await corrected(self._unit.connection, asked) if asked else {}
-        for entry in entries:
-            target = corrections.get(entry.index)
-            if target and entry.is_open and entry.actor:
-                author, corrected_by = found[target].author, found[target].corrected_by
-                refuse_correction(entry, fault(entry.key, entry.actor, target, author, corrected_by), corrected_by)
-
-    async def _name_corrections(
-        self, entries: Sequence[Entry[Any]], corrections: Mapping[int, UUID | None], corrected: Corrected
-    ) -> None:
-        """What is still open met another correction of the same version, in this batch or at this moment."""
-        left = [(entry, target) for entry in entries if entry.is_open and (target := corrections.get(entry.index))]
-        found = await corrected(self._unit.connection, {target for _, target in left}) if left else {}
-        for entry, target in left:
-            refuse_correction(entry, "corrected", found[target].corrected_by)
-
     async def _with_corrections(
         self, entries: Sequence[Entry[Departure]], rows: dict[int, tuple[Any, ...]]
     ) -> dict[int, tuple[Any, ...]]:
         """A departure whose correction came first has ended before it is kept."""
-        new = {entry.index: entry.key for entry in entries if entry.is_open}
-        found = await repository.corrected_departures(self._unit.connection, new.values()) if new else {}
-        return {index: (*rows[index][:-1], found[key].corrected_by) for index, key in new.items()}
-
-    async def _end_departures(
-        self, entries: Sequence[Entry[Departure]], corrections: Mapping[int, UUID | None]
-    ) -> list[Change]:
-        """The former departure ends first, for a session has one; not for one that is only sent again."""
-        kept = await repository.departure_hashes(
-            self._unit.connection, [entry.key for entry in entries if entry.is_open and entry.index in corrections]
+        new = [one for entry in entries if entry.is_open for one in claim(entry, entry.key)]
+        found = await repository.corrected_departures(
+            self._unit.connection, {claim for _, claim in new}, self._known.who.division
         )
-        new = [e for e in entries if e.is_open and corrections.get(e.index) and e.key not in kept]
+        return {entry.index: (*rows[entry.index][:-1], found[claim].corrected_by) for entry, claim in new}
+
+    async def _end_departures(self, claimed: Sequence[Claimed]) -> list[Change]:
+        """The former departure ends first, for a session has one; not for one that is only sent again."""
+        opened = [(entry, claim) for entry, claim in claimed if entry.is_open]
+        kept = await repository.departure_hashes(self._unit.connection, [entry.key for entry, _ in opened])
         ended = await repository.end_departures(
-            self._unit.connection, {target: e.key for e in new if (target := corrections[e.index])}
+            self._unit.connection, {claim: entry.key for entry, claim in opened if entry.key not in kept}
         )
         self._touched |= {day for row in ended for day in _days(row, row.left_at)}
         return [Change(row.village, "departure", row.id, "superseded") for row in ended]

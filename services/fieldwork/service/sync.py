@@ -93,7 +93,7 @@ class Sync:
         return await References.of(self._unit, self._who, officers, villages)
 
     async def _bound(self, entries: Sequence[Entry[SyncItem]]) -> Bound:
-        judged = any(isinstance(entry.item, Activity | Arrival) for entry in entries)
+        judged = any(isinstance(entry.item, Activity | Arrival | Departure) for entry in entries)
         return Bound(await known_bindings(self._unit.connection) if judged else ())
 
     async def _told(self, entries: Sequence[Entry[SyncItem]]) -> list[dict[str, Any]]:

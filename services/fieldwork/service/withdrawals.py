@@ -14,6 +14,7 @@ from services.fieldwork.repository import activities, register
 from services.fieldwork.repository import withdrawals as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.repository.items import Names
+from services.fieldwork.rules.corrections import Claim, Entered
 from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import Withdrawal
 from services.fieldwork.service.batches import meaning_of, settle
@@ -106,7 +107,7 @@ class Withdrawals:
         of = {kind: [(e, t) for e, t in ended if e.given.of == kind] for kind in _CALLED}
         connection = self._unit.connection
         await register.end_arrivals(connection, {target.id: entry.key for entry, target in of["arrival"]})
-        await register.end_departures(connection, {target.id: entry.key for entry, target in of["departure"]})
+        await register.end_departures(connection, {_own(target): entry.key for entry, target in of["departure"]})
         self._touch([target for _, target in (*of["arrival"], *of["departure"])])
         verdicts = [self._verdict(entry, target) for entry, target in of["activity"]]
         await activities.save_verdicts(connection, verdicts)
@@ -144,3 +145,7 @@ class Withdrawals:
             jurisdiction=target.village,
             classification=target.classification,
         )
+
+
+def _own(target: Row[Any]) -> Claim:
+    return Claim(target.id, Entered(target.author, county_of(target.village)))

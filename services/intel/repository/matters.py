@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intel.repository.rows import Row, all_rows
 from services.intel.tables import matter, settled_dispute
+from shared.ids import owners_by_name
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,9 @@ class Matters:
     connection: AsyncConnection
 
     async def owners(self, matters: Collection[UUID]) -> dict[UUID, str]:
-        """The county of each that has one."""
+        """The county of each that somebody named before, or whose id tells it."""
         rows = await self.connection.execute(select(matter).where(matter.c.matter_id.in_(matters)))
-        return {row.matter_id: row.county for row in rows}
+        return {row.matter_id: row.county for row in rows} | owners_by_name(matters)
 
     async def add(self, counties: Mapping[UUID, str]) -> None:
         """A matter stays the county's that named it first."""
