@@ -26,7 +26,8 @@ from shared.security.dev_issuer import issue_token
 
 SCALE = 0.02
 EVERY_SCOPE = (
-    *("personnel:read", "personnel:write", "fieldwork:sync", "fieldwork:verify", "fieldwork:read", "scoring:read"),
+    *("personnel:read", "personnel:write", "personnel:bindings", "personnel:erase"),
+    *("fieldwork:sync", "fieldwork:verify", "fieldwork:read", "scoring:read", "intel:dispatch"),
     *("scoring:own", "scoring:recompute"),
     *("fieldwork:foreign-villages", "intel:report", "intel:read", "intel:operate", "ops", "act-as", "act-as:verify"),
 )
