@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from services.intel.handlers import handlers
 from services.intel.routes import router
 from services.intel.rules.addresses import AllowList
+from services.intel.service import following, settling
 from services.intel.service.falling_back import FallingBack
-from services.intel.service.following import catch_up
 from services.intel.service.gauges import show_deliveries
 from services.intel.service.playbooks import Playbooks
 from services.intel.service.routing_ticks import RoutingTicks
@@ -58,7 +58,8 @@ def create_worker(settings: IntelSettings) -> Worker:
         handlers=handlers(playbooks),
         tickers=[
             Ticker("routing", ROUTING_INTERVAL, routing.tick, routing.failed),
-            Ticker("following", FOLLOWING_INTERVAL, catch_up),
+            Ticker("following", FOLLOWING_INTERVAL, following.catch_up),
+            Ticker("settling", FOLLOWING_INTERVAL, settling.catch_up),
             Ticker("falling back", FALLING_BACK_INTERVAL, FallingBack(playbooks).tick),
             Ticker("deliveries shown", SHOWN_INTERVAL, show_deliveries),
         ],

@@ -220,7 +220,13 @@ settled_dispute = Table(
     Column("activity_id", Uuid, primary_key=True),
     Column("matter_id", Uuid, nullable=False),
     instant("settled_at"),
+    # What a unit confirmed of it, and what is being done about its matter's reports, some at a time.
+    Column("unit", Uuid),
+    Column("is_true", Boolean),
+    Column("record_seen", Boolean),
+    Column("doing", Text),
 )
+Index("settled_dispute_doing", settled_dispute.c.activity_id, postgresql_where=settled_dispute.c.doing.is_not(None))
 
 timeline = Table(
     "timeline",

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from services.intel.handlers import handlers
+from services.intel.service import settling
 from services.intel.service.following import catch_up
 from services.intel.service.playbooks import Playbooks
 from shared.contracts.fieldwork import ActivityRecordedV1, ActivityVerifiedV1
@@ -315,6 +316,35 @@ async def test_a_verified_settlement_closes_a_report_that_was_not_ordered(two: I
     assert (await two.report(report["report_id"]))["state"] == "filed"
     (_, _, (_, undone, _)) = await two.facts()
     assert (undone["outcome"], undone["revision"]) == ("withdrawn", 2)
+
+
+async def test_however_many_reports_a_settlement_closes_it_does_so_some_at_a_time(two: Intel) -> None:
+    report = (await two.post(violent_dispute(**QUIET))).json()
+    await two.rows_changed(
+        f"""
+        INSERT INTO report (report_id, matter_id, kind, category, village, reporter, source, noticed_at, reported_at,
+            signs, classification, actor, state, acknowledged, station, order_version, hop)
+        SELECT gen_random_uuid(), matter_id, kind, category, village, reporter, source, noticed_at, reported_at, signs,
+            classification, actor, state, acknowledged, station, order_version, hop
+        FROM report, generate_series(1, 250) WHERE report_id = '{report["report_id"]}'
+        """
+    )
+    activity = resolved(report["matter_id"])
+    await read(two, activity, verified(activity))
+    assert (await two.names()).count("report_closed") == 100
+    await until_settled(two)
+    assert await two.rows("SELECT DISTINCT state FROM report") == [("closed",)]
+    await read(two, rejection(activity))
+    await until_settled(two)
+    assert await two.rows("SELECT DISTINCT state FROM report") == [("filed",)]
+    assert (await two.names()).count("report_closed") == 502
+
+
+async def until_settled(intel: Intel) -> None:
+    more = True
+    while more:
+        async with intel.database.unit() as unit:
+            more = await settling.catch_up(unit)
 
 
 async def test_a_verified_settlement_does_not_close_what_was_noticed_after_it(two: Intel) -> None:

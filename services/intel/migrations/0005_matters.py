@@ -125,4 +125,10 @@ def _rest() -> None:
         sa.Column("activity_id", sa.Uuid, primary_key=True),
         sa.Column("matter_id", sa.Uuid, nullable=False),
         sa.Column("settled_at", INSTANT, nullable=False),
+        sa.Column("unit", sa.Uuid),
+        sa.Column("is_true", sa.Boolean),
+        sa.Column("record_seen", sa.Boolean),
+        sa.Column("doing", sa.Text),
     )
+    doing = sa.text("doing IS NOT NULL")
+    op.create_index("settled_dispute_doing", "settled_dispute", ["activity_id"], postgresql_where=doing)

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intel.repository.rows import Row, all_rows
+from services.intel.repository.rows import Row, all_rows, one_row
 from services.intel.tables import matter, settled_dispute
 from shared.ids import owners_by_name
 
@@ -37,7 +37,14 @@ class Matters:
         if rows:
             await self.connection.execute(insert(settled_dispute).on_conflict_do_nothing(), [dict(r) for r in rows])
 
-    async def settled(self, activities: Collection[UUID]) -> list[Row]:
-        """What these activities entered as resolved, and when."""
-        query = select(settled_dispute).where(settled_dispute.c.activity_id.in_(activities))
-        return await all_rows(self.connection, query.order_by(settled_dispute.c.settled_at))
+    async def settle(self, activities: Collection[UUID], values: Row) -> list[Row]:
+        """Write what follows for those of these activities in which a dispute was entered as resolved."""
+        those = settled_dispute.c.activity_id.in_(activities)
+        written = update(settled_dispute).where(those).values(dict(values)).returning(settled_dispute)
+        return await all_rows(self.connection, written)
+
+    async def being_done(self) -> Row | None:
+        """A settlement of whose matter some reports may be left, locked."""
+        doing = select(settled_dispute).where(settled_dispute.c.doing.is_not(None))
+        query = doing.order_by(settled_dispute.c.activity_id).limit(1).with_for_update(skip_locked=True)
+        return await one_row(self.connection, query)

@@ -175,35 +175,36 @@ class Reports:
         )
         return await all_rows(self.connection, query)
 
-    async def unordered_of_matters(self, matters: Collection[UUID]) -> list[Row]:
-        """Reports of these matters that no order answers and nobody has closed, locked."""
+    async def unordered(self, matter_id: UUID, noticed_by: datetime, limit: int) -> list[Row]:
+        """Reports of a matter noticed by then that no order answers and nobody has closed, locked."""
         open_ = report.c.order_id.is_(None) & report.c.state.in_((*ON_RECORD, *WAITING, "returned"))
-        query = report.select().where(report.c.matter_id.in_(matters), open_).order_by(report.c.report_id)
-        return await all_rows(self.connection, query.with_for_update(key_share=True))
+        its = report.select().where(report.c.matter_id == matter_id, report.c.noticed_at <= noticed_by, open_)
+        return await all_rows(
+            self.connection, its.order_by(report.c.report_id).limit(limit).with_for_update(key_share=True)
+        )
 
     async def of_activities(self, activities: Collection[UUID]) -> list[UUID]:
         """The reports that were made of these activities."""
         of_them = select(report.c.report_id).where(report.c.activity_id.in_(activities))
         return list(await self.connection.scalars(of_them))
 
-    async def closed_by_activities(self, activities: Collection[UUID]) -> list[Row]:
-        """Reports whose closing that counts was that of one of these activities, locked."""
+    async def closed_by(self, activity_id: UUID, limit: int) -> list[Row]:
+        """Reports whose closing that counts is that of this activity, locked."""
         last = _last_closing()
+        its = select(closing.c.report_id).where(closing.c.activity_id == activity_id)
         query = (
-            select(report, last.c.activity_id.label("closing_activity"), last.c.closed_by)
+            select(report, last.c.closed_by)
             .join(last, true())
-            .where(last.c.activity_id.in_(activities), report.c.state == "closed")
-            .where(report.c.report_id.in_(select(closing.c.report_id).where(closing.c.activity_id.in_(activities))))
+            .where(last.c.activity_id == activity_id, report.c.state == "closed", report.c.report_id.in_(its))
             .order_by(report.c.report_id)
+            .limit(limit)
         )
         return await all_rows(self.connection, query.with_for_update(key_share=True, of=report))
 
-    async def lock_with_matters(self, report_ids: Collection[UUID]) -> list[Row]:
-        """These reports, locked together with all reports of their matters."""
-        matters = select(report.c.matter_id).where(report.c.report_id.in_(report_ids))
-        query = select(report).where(report.c.matter_id.in_(matters)).order_by(report.c.report_id)
-        rows = await all_rows(self.connection, query.with_for_update(key_share=True))
-        return [row for row in rows if row["report_id"] in report_ids]
+    async def lock(self, report_ids: Collection[UUID]) -> list[Row]:
+        """These reports, locked."""
+        query = select(report).where(report.c.report_id.in_(report_ids)).order_by(report.c.report_id)
+        return await all_rows(self.connection, query.with_for_update(key_share=True))
 
     async def decide_anew(self, matters: Collection[UUID], state: str, now: datetime) -> None:
         """Let the reports of these matters that are in a state wait for their decision again."""

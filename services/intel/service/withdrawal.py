@@ -41,12 +41,12 @@ class Withdrawal:
 
     async def of(self, rejections: Mapping[UUID, Rejection]) -> None:
         """By activity. Nothing that a station was told to do is silently undone: there it is noted and told."""
-        rows = await self.reports.lock_with_matters(await self.reports.of_activities(rejections.keys()))
+        rows = await self.reports.lock(await self.reports.of_activities(rejections.keys()))
         await self._withdraw(rows, {row["report_id"]: rejections[row["activity_id"]] for row in rows}, "rejected")
 
     async def by_author(self, report_id: UUID, code: str, reporter: UUID) -> None:
         """Whoever reported takes it back, for a reason told by a code."""
-        rows = await self.reports.lock_with_matters([report_id])
+        rows = await self.reports.lock([report_id])
         await self._withdraw(rows, {report_id: Rejection(code, self.unit.now, reporter, None)}, "withdrawn")
 
     async def _withdraw(self, rows: Sequence[Row], why: Mapping[UUID, Rejection], news: str) -> None:
