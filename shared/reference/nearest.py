@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts.personnel import AreaV1, AssignmentV1, DivisionV1, OfficerV1, OrganisationV1, SchemeBindingV1
 from shared.identifiers import normal_badge
 from shared.messaging.pulses import knows_everything
-from shared.reference.queries import gone
+from shared.reference.queries import gone, valid_on
 from shared.security.jurisdiction import normal_division
 
 REFERENCE_KINDS = (OfficerV1, DivisionV1, OrganisationV1, AreaV1, AssignmentV1, SchemeBindingV1)
@@ -30,11 +30,11 @@ _BADGES = text(
     """  # noqa: S608
 )
 _VILLAGES = text(
-    """
+    f"""
     SELECT code, name FROM known_division
-    WHERE level = 'village' AND starts_with(code, :division)
+    WHERE level = 'village' AND starts_with(code, :division) AND {valid_on("known_division", "CAST(now() AS date)")}
       AND (starts_with(code, left(:code, 9)) OR right(code, 6) = right(:code, 6)) LIMIT 500
-    """
+    """  # noqa: S608
 )
 
 
@@ -51,7 +51,7 @@ async def nearest_badges(connection: AsyncConnection, badge: str, division: str)
 
 
 async def nearest_villages(connection: AsyncConnection, code: str, division: str) -> list[dict[str, str]]:
-    """Villages of the division, by code and name."""
+    """Villages of the division that still exist, by code and name."""
     rows = await connection.execute(_VILLAGES, {"code": code, "division": normal_division(division)})
     names = {row.code: row.name for row in rows}
     return [{"code": near, "name": names[near]} for near in get_close_matches(code, list(names), NAMED, _ALIKE)]

@@ -17,6 +17,8 @@ SHOWN = 100
 _KNOWN_TYPES = frozenset(get_args(ErrorType))
 MOST_VALUES = 10
 _BETWEEN = re.compile(r", | or ")
+_BOUND = re.compile(r"datetime\.(?:date|datetime)\(([0-9]+), ([0-9]+), ([0-9]+)")
+"""How pydantic shows the first or last day that it takes."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9-]{0,60}")
 _OTHERWISE = "这一项不符合要求,请按接口文档修改"
 
@@ -112,8 +114,11 @@ def _message(fault: Mapping[str, Any]) -> str:
 
 
 def _in_words(context: Mapping[str, Any]) -> dict[str, Any]:
-    """pydantic's context as people read it: shapes instead of patterns, lists of values that have an end."""
+    """pydantic's context as people read it: shapes, not patterns; days, not code; lists of values that have an end."""
     words = dict(context)
+    for name, bound in context.items():
+        if first := _BOUND.match(str(bound)):
+            words[name] = "{:0>4}-{:0>2}-{:0>2}".format(*first.groups())
     words["shape"] = SHAPES.get(str(context.get("pattern")), "接口文档所写的格式")
     for name in ("expected", "expected_tags", "expected_schemes"):
         if name in context:

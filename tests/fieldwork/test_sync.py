@@ -362,3 +362,11 @@ async def test_a_detail_that_does_not_fit_is_named_with_what_belongs_there(field
     assert told["/details/purposes"].startswith("应为数组,每项各不相同,只能是 law(")
     assert told["/details/porpoises"].startswith("没有这个字段,可用的有 purposes")
     assert told["/details/*"] == told["/details/porpoises"]
+
+
+async def test_a_kind_that_no_scheme_has_is_told_with_those_there_are(fieldwork: Fieldwork) -> None:
+    answer = await fieldwork.sync(visit(kind="fishing"))
+    (error,) = answer.json()["items"][0]["problem"]["errors"]
+    assert error["pointer"] == "/kind"
+    assert "household_visit(入户走访)" in error["message"]
+    assert "fishing" not in answer.text

@@ -11,7 +11,7 @@ import pytest
 from services.fieldwork.errors import TooLate
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.lateness import require_in_time
-from tests.fieldwork.support import Fieldwork, arrival, codes, outcomes, stay, visit
+from tests.fieldwork.support import Fieldwork, arrival, codes, outcomes, rejection, stay, verdict, visit
 
 AT = "2026-10-20T09:30:00+08:00"
 CARD = {"item": "id_card", "collected_on": "2026-10-18", "delivered_at": AT}
@@ -82,6 +82,31 @@ def test_a_scheme_may_say_until_when(tmp_path: Path) -> None:
     require_in_time(open_, ["wenquan"], date(2016, 10, 17), date(2026, 10, 20))
     with pytest.raises(TooLate):
         require_in_time(limited, ["wenquan"], date(2026, 10, 16), date(2026, 10, 20))
+
+
+async def test_days_out_of_range_are_told_as_people_write_them(fieldwork: Fieldwork) -> None:
+    by = {"officer": {"badge": "F001"}, "entered_by": {"badge": "000001"}}
+    answers = [
+        await fieldwork.sync(visit(**{"from": "1999-12-31T09:00:00+08:00"}), visit(to="2200-01-02T09:00:00+08:00")),
+        await fieldwork.post("/v1/rosters", {"items": [by | {"day": "1999-12-31"}]}),
+    ]
+    told = [item["problem"]["errors"] for answer in answers for item in answer.json()["items"]]
+    assert [errors[0]["message"] for errors in told] == [
+        "应不小于 2000-01-01",
+        "应小于 2200-01-01",
+        "应不小于 2000-01-01",
+    ]
+
+
+@pytest.mark.parametrize("value", ["yes", "off", 1, 0, "true"])
+async def test_true_and_false_have_one_form(fieldwork: Fieldwork, value: Any) -> None:
+    item = await fieldwork.recorded()
+    for field in ("true_situation", "record_seen", "signature_seen"):
+        assert codes(await fieldwork.decide(verdict(item, **{field: value}))) == ["fieldwork.invalid_item"]
+        assert codes(await fieldwork.decide(rejection(item, **{field: value}))) == ["fieldwork.invalid_item"]
+    assert codes(await fieldwork.roster("2026-11-05", on_duty=value)) == ["fieldwork.invalid_item"]
+    waiting = await fieldwork.roster("2026-10-05", reason="late_entry")
+    assert codes(await fieldwork.confirm(waiting, confirm=value)) == ["fieldwork.invalid_item"]
 
 
 @pytest.mark.parametrize(

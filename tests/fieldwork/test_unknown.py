@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from shared.contracts.base import Period
 from shared.contracts.envelope import Fact
 from shared.contracts.pulse import PersonnelHeartbeatV1
 from shared.messaging.pulses import hear, tell_ends
@@ -22,6 +23,7 @@ from tests.fieldwork.support import (
     arrival,
     certificate,
     codes,
+    division,
     outcomes,
     verdict,
     visit,
@@ -81,6 +83,23 @@ async def test_the_nearest_right_values_are_named(fieldwork: Fieldwork, certain:
     assert badge["nearest"] == ["F001"]
     assert {"code": VILLAGE, "name": "村201"} in village["nearest"]
     assert "2020-01-01" in day["detail"]
+
+
+async def test_a_village_that_ended_is_no_right_value(fieldwork: Fieldwork, certain: Certain) -> None:
+    over = Period(since=date(2020, 1, 1), until=date(2021, 1, 1))
+    await fieldwork.learn(division("411622100211").model_copy(update={"valid": over}))
+    await certain()
+    (told,) = (await fieldwork.sync(visit(village="411622100210"))).json()["items"]
+    assert "411622100211" not in [village["code"] for village in told["problem"]["nearest"]]
+
+
+async def test_a_month_before_every_scheme_is_told_from_when_one_applies(
+    fieldwork: Fieldwork, certain: Certain
+) -> None:
+    await certain()
+    answer = await fieldwork.certify(certificate(month="2019-01"))
+    assert codes(answer) == ["fieldwork.scheme_unknown"]
+    assert "2020-01-01" in answer.json()["items"][0]["problem"]["detail"]
 
 
 async def test_nobody_learns_of_officers_he_may_not_list(fieldwork: Fieldwork, certain: Certain) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.fieldwork.rules.items import CODE
@@ -190,9 +190,9 @@ class Verify(Item):
     verified_by: OfficerRef
     method: Literal["desk", "bulk", "field"]
     quantity: Quantity | None = None
-    true_situation: bool
-    record_seen: bool
-    signature_seen: bool
+    true_situation: StrictBool
+    record_seen: StrictBool
+    signature_seen: StrictBool
     effective: Tri
     reason: Code | None = None
     replaces: UUID | None = None
@@ -205,9 +205,9 @@ class Reject(Item):
     activity_id: ItemRef
     verified_by: OfficerRef
     method: Literal["desk", "bulk", "field"] | None = None
-    true_situation: bool | None = None
-    record_seen: bool | None = None
-    signature_seen: bool | None = None
+    true_situation: StrictBool | None = None
+    record_seen: StrictBool | None = None
+    signature_seen: StrictBool | None = None
     effective: Tri | None = None
     cause: Literal["not_confirmed", "withdrawn", "recheck_failed", "fraud"]
     reason: Code
@@ -237,7 +237,7 @@ class RosterDay(Item):
 
     officer: OfficerRef
     day: Annotated[Day, Field(ge=EARLIEST.date(), lt=LATEST.date())]
-    on_duty: bool = True
+    on_duty: StrictBool = True
     entered_by: OfficerRef
     reason: Code | None = None
 
@@ -247,7 +247,7 @@ class RosterConfirmation(Item):
 
     id: UUID
     confirmed_by: OfficerRef
-    confirm: bool
+    confirm: StrictBool
     reason: Code | None = None
 
 

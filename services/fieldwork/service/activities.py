@@ -25,7 +25,7 @@ from services.fieldwork.schemas.given import Activity
 from services.fieldwork.scheme import ActivityKind
 from services.fieldwork.service.batches import meaning_of, settle
 from services.fieldwork.service.corrections import Claimed, claim, name_first, require_own
-from services.fieldwork.service.details import misfits, mistimed
+from services.fieldwork.service.details import misfits, mistimed, wrong_kind
 from services.fieldwork.service.entries import Entry
 from services.fieldwork.service.kinds import Bound, Kinds
 from services.fieldwork.service.lateness import require_in_time
@@ -138,7 +138,7 @@ class Activities:
             raise SchemeUnknownYet(item.village)
         found = self._kinds.under(schemes, item.kind)
         if not found:
-            raise UnknownKind("请使用本地方案列出的活动种类")
+            raise UnknownKind("请使用本地方案列出的活动种类,见 errors", errors=wrong_kind(self._kinds.labels(schemes)))
         fitting = next((kind for kind in found if not misfits(item, kind)), None)
         if fitting is None:
             raise DetailsInvalid("请按活动种类填写明细,见 errors", errors=misfits(item, found[0]))

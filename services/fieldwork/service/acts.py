@@ -63,7 +63,7 @@ class Deciders:
     def _schemes(self, place: str, work_day: date) -> tuple[str, ...]:
         schemes = self._bound.schemes(place, work_day)
         if not schemes:
-            raise SchemeUnknownYet
+            raise SchemeUnknownYet(place)
         return schemes
 
     def _holder(self, asked: Asked, worker_org: UUID | None) -> Holder | None:

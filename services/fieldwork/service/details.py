@@ -21,6 +21,11 @@ _TYPES = {
 _TIMES = {"in_the_future": "晚于当前时间,请核对", "another_day": "应与活动在同一天,请核对"}
 
 
+def wrong_kind(labels: dict[str, str]) -> list[dict[str, str]]:
+    """The kinds that there are, by code and label."""
+    return [{"pointer": "/kind", "message": f"只能是 {_named(labels)} 之一"}]
+
+
 def misfits(item: Activity, kind: ActivityKind) -> list[dict[str, str]]:
     """One entry for each field that the kind does not have, misses, or has in another form."""
     found = [_told(fault, kind) for fault in kind.faults(item.details)]

@@ -37,6 +37,10 @@ class Kinds:
         """The definitions of a kind under those schemes."""
         return [known.kinds[kind] for known in self._known(schemes) if kind in known.kinds]
 
+    def labels(self, schemes: Iterable[str]) -> dict[str, str]:
+        """What can be recorded under those schemes, with labels."""
+        return {code: kind.label for known in self._known(schemes) for code, kind in known.kinds.items()}
+
     def acts(self, schemes: Iterable[str]) -> list[Acts]:
         """Who decides about others' work under those schemes."""
         return [known.acts for known in self._known(schemes)]
