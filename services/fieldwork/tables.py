@@ -153,7 +153,7 @@ departure = Table(
     "departure",
     metadata,
     *_sent(),
-    Column("session", Uuid, nullable=False),
+    Column("session", Uuid, nullable=False, index=True),
     # Of the session, which a correction of its arrival leaves with the same officer in the same county.
     Column("officer", Uuid, nullable=False),
     Column("county", Text, nullable=False),

@@ -16,6 +16,7 @@ def upgrade() -> None:
     for name, type_ in (("officer", sa.Uuid), ("county", sa.Text)):
         op.add_column("departure", sa.Column(name, type_))
     op.execute(LEAVER)
+    op.create_index("ix_departure_session", "departure", ["session"])
     for name in ("officer", "county"):
         op.alter_column("departure", name, nullable=False)
     _corrects("activity", "author", sa.text("left(village, 6)"))
