@@ -15,6 +15,7 @@ from shared.ids import foreign_id
 from tests.fieldwork.support import (
     ASSIGNMENT,
     AUXILIARY,
+    COUNTY,
     FAR_VILLAGE,
     NEXT_VILLAGE,
     OFFICER,
@@ -199,3 +200,34 @@ async def test_an_officer_with_years_of_days_is_marked_in_pieces(
     assert marked == [3, 6, 9, 10, 10]
     async with fieldwork.database.unit() as unit:
         assert not await days_module.spread_marks(unit)
+
+
+async def test_days_that_thousands_of_stays_touch_are_worked_out_some_at_a_time(fieldwork: Fieldwork) -> None:
+    """Each of so many made-up stays touches a month of days: together they would hold a worker for minutes."""
+    await fieldwork.rows_changed(
+        f"""
+        INSERT INTO arrival (id, content_hash, subject, recorded_at, officer, village, day, at, session)
+        SELECT id, 'x', 'x', now(), '{AUXILIARY}', '{VILLAGE}', '2026-09-01', '2026-09-01 02:00+00', id
+        FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 4000)) AS made
+        """
+    )
+    await fieldwork.rows_changed(
+        f"""
+        INSERT INTO departure (id, content_hash, subject, recorded_at, session, officer, county, at)
+        SELECT gen_random_uuid(), 'x', 'x', now(), id, officer, '{COUNTY}', '2026-09-30 02:00+00' FROM arrival
+        """
+    )
+    await fieldwork.rows_changed(
+        f"""
+        INSERT INTO day_due SELECT '{AUXILIARY}', CAST(day AS date)
+        FROM generate_series(date '2026-09-01', date '2026-09-30', interval '1 day') AS day
+        """
+    )
+    ticks = [29, 0]
+    while ticks[-1] or len(ticks) == 2:
+        async with fieldwork.database.unit() as unit:
+            more = await work_out_days(unit)
+        ticks.append(len(await fieldwork.rows("SELECT 1 FROM day_due")))
+        assert more == (ticks[-1] > 0)
+    assert ticks[2] == 28, "two of them have as many as a tick takes"
+    assert len(await fieldwork.facts("presence_day_updated")) == 30

@@ -107,6 +107,19 @@ _SESSIONS = text(
     """  # noqa: S608
 )
 
+# No further than a tick goes at once: beyond it nobody asks how many there are.
+_HOW_MANY = text(
+    f"""
+    SELECT due.officer, due.day, counted.sessions
+    FROM {_DUE} CROSS JOIN LATERAL (
+        SELECT count(*) AS sessions FROM (
+            SELECT FROM arrival a WHERE a.officer = due.officer AND a.ended_by IS NULL
+                AND a.at < CAST(due.day + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+                AND a.at > CAST(due.day - 32 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+            LIMIT :most) AS these) AS counted
+    """  # noqa: S608
+)
+
 _PLACES = text(
     f"""
     SELECT due.officer, due.day, own.assignment_id, own.where_type, own.where_id, held.area_id, held.villages
@@ -201,6 +214,12 @@ async def mark_days_over(connection: AsyncConnection, today: date, limit: int) -
 async def take(connection: AsyncConnection, limit: int) -> list[OfficerDay]:
     """Take marked days that no other worker has; whoever marks one of them meanwhile waits and marks it again."""
     return [(row.officer, row.day) for row in await connection.execute(_TAKE, {"limit": limit})]
+
+
+async def how_many(connection: AsyncConnection, days: Collection[OfficerDay], most: int) -> dict[OfficerDay, int]:
+    """How many sessions may touch each day, no further than `most`."""
+    rows = await connection.execute(_HOW_MANY, {**_columns(days), "most": most})
+    return {(row.officer, row.day): row.sessions for row in rows}
 
 
 async def sessions(connection: AsyncConnection, days: Collection[OfficerDay]) -> dict[OfficerDay, list[Session]]:

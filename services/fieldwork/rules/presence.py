@@ -79,9 +79,10 @@ def presence(place: Place, found: Sequence[Stretch], sessions: Iterable[Session]
 
     Who came has come, though every minute of his stay belongs to another or the stay had none.
     """
-    own = _runs(found, place.own)
-    wider = _runs(found, place.own | place.villages_of_area)
-    stays = [session for session in sessions if session.village in place.own]
+    villages = place.own
+    own = _runs(found, villages)
+    wider = _runs(found, villages | place.villages_of_area)
+    stays = [session for session in sessions if session.village in villages]
     return Day(
         minutes_in_village=_minutes(sum(own, timedelta())),
         minutes_in_area=_minutes(sum(wider, timedelta())),

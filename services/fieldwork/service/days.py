@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -16,8 +16,11 @@ from shared.clock import SHANGHAI, shanghai_day
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import AttendanceJudgedV1, PresenceDayUpdatedV1
 from shared.database.unit import Unit
+from shared.turns import in_turns
 
 BATCH = 500
+SESSIONS = 10_000
+"""So many of them are read and worked out in one tick: a day may be touched by thousands that somebody made up."""
 OFFICERS = 20
 WITHDRAWN = "withdrawn"
 """Kept as the judgement of a day whose roster no longer holds."""
@@ -36,9 +39,25 @@ async def spread_marks(unit: Unit) -> bool:
 async def work_out_days(unit: Unit) -> bool:
     """Work out marked days; True when there may be more."""
     taken = await repository.take(unit.connection, BATCH)
-    if taken:
-        await Days(unit).work_out(taken)
-    return len(taken) == BATCH
+    if not taken:
+        return False
+    now, later = _in_one_go(taken, await repository.how_many(unit.connection, taken, SESSIONS))
+    await repository.mark(unit.connection, later)
+    await Days(unit).work_out(now)
+    return bool(later) or len(taken) == BATCH
+
+
+def _in_one_go(
+    taken: Sequence[OfficerDay], sessions: Mapping[OfficerDay, int]
+) -> tuple[list[OfficerDay], list[OfficerDay]]:
+    """The first days that have no more sessions together than a tick may read, one at least, and the others."""
+    total, now = 0, list[OfficerDay]()
+    for day in sorted(taken):
+        total += sessions.get(day, 0)
+        if now and total > SESSIONS:
+            break
+        now.append(day)
+    return now, sorted(taken)[len(now) :]
 
 
 class Days:
@@ -56,7 +75,7 @@ class Days:
         places = await repository.places(connection, days)
         stored = await repository.stored_presence(connection, days)
         rostered = await repository.rostered(connection, days)
-        for key in sorted(days):
+        async for key in in_turns(sorted(days), turn=1):
             own = places.get(key, [])
             self._compare_presence(key, own, sessions.get(key, []), stored.get(key, []))
             if key in rostered:
