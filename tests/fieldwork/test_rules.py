@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from services.fieldwork.rules.acts import ActingPost, Holder, Office, is_of_the_office, outranks, rank
 from services.fieldwork.rules.certificates import last_day, may_be_certified
+from services.fieldwork.rules.presence import Place, Session, presences
 from services.fieldwork.rules.verdicts import Proposed, Standing, fault, own_work
 from services.fieldwork.scheme import Acts, FieldworkScheme
 from shared.ids import new_id
@@ -152,3 +154,24 @@ def test_acts_name_posts_that_are_there() -> None:
     assert Acts.model_validate(open_acts(verify=decided)).by("verify") == (JUSTICE,)
     with pytest.raises(ValidationError, match="unknown posts: nobody"):
         Acts.model_validate(open_acts(verify=decided | {"value": ["nobody"]}))
+
+
+class Counted(list[Session]):
+    """Sessions that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Session]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_day_is_worked_out_once_for_all_assignments_that_cover_the_same() -> None:
+    begin = datetime(2026, 10, 19, tzinfo=UTC)
+    sessions = Counted([Session(new_id(), "411622101201", begin, begin + timedelta(hours=2))])
+    here = [Place(new_id(), "411622101201", None, frozenset()) for _ in range(1_000)]
+    there = Place(new_id(), "411622101202", None, frozenset())
+    found = list(presences([*here, there], sessions, begin, begin + timedelta(days=1)))
+    assert [day.minutes_in_village for _, day in found] == [120] * 1_000 + [0]
+    assert [place for place, _ in found] == [*here, there]
+    assert sessions.times == 3

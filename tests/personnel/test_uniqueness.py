@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.ids import new_id
-from tests.personnel.support import COUNTY, Body, Personnel, officer, organisation
+from tests.personnel.support import COUNTY, OTHER_VILLAGE, VILLAGE, Body, Personnel, assignment, officer, organisation
 
 
 @pytest.fixture
@@ -168,3 +168,36 @@ async def test_eighteen_characters_are_a_citizen_number_only_if_they_can_be_one(
     body = organisation(official_code=number)
     answer = await personnel.put(f"/v1/organisations/{body['org_id']}", body)
     assert answer.status_code == (422 if is_one else 201), answer.text
+
+
+async def test_a_post_at_a_place_is_held_once_on_a_day(personnel: Personnel, station: Body) -> None:
+    """Of each assignment a day's presence is published: the same one again would count the same minutes again."""
+    one, other = officer(station), officer(station)
+    await personnel.store("officers", one, other)
+    october = {"from": "2026-10-01", "to": "2026-10-31"}
+    held = assignment(one, VILLAGE, valid=october)
+    await personnel.store("assignments", held)
+    again = assignment(one, VILLAGE, title="治安主任", valid={"from": "2026-10-31"})
+    answer = await personnel.put(f"/v1/assignments/{again['assignment_id']}", again)
+    assert (answer.status_code, answer.json()["code"]) == (409, "personnel.assignment_overlaps")
+    assert answer.json()["assignment_id"] == held["assignment_id"]
+    fine = [
+        assignment(one, VILLAGE, valid={"from": "2026-11-01"}),
+        assignment(one, VILLAGE, valid=october, role="concurrent"),
+        assignment(one, VILLAGE, valid=october, post="village_officer"),
+        assignment(one, OTHER_VILLAGE, valid=october),
+        assignment(other, VILLAGE, valid=october),
+        held | {"valid": {"from": "2026-10-01", "to": "2026-10-15"}},
+        assignment(one, VILLAGE, valid={"from": "2026-10-16", "to": "2026-10-31"}),
+    ]
+    assert [outcome(o) for o in await personnel.put_all("assignments", fine)] == [
+        *("created", "created", "created", "created", "created", "changed", "created")
+    ]
+
+
+async def test_of_two_that_post_somebody_at_once_one_is_refused(personnel: Personnel, station: Body) -> None:
+    one = officer(station)
+    await personnel.store("officers", one)
+    both = [assignment(one, VILLAGE) for _ in range(2)]
+    answers = await asyncio.gather(*(personnel.put(f"/v1/assignments/{b['assignment_id']}", b) for b in both))
+    assert sorted(answer.status_code for answer in answers) == [201, 409]

@@ -8,7 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from services.scoring.repository.evidence import postings
 from services.scoring.repository.marks import take_marks
+from services.scoring.rules.windows import end_of_periods
+from shared.contracts.base import Period
+from shared.ids import new_id
 from tests.scoring.facts import DAY, OTHER_VILLAGE, Facts, Said
 from tests.scoring.world import World, line
 
@@ -158,3 +162,22 @@ async def test_a_dispute_without_a_code_and_the_report_of_it_are_one_matter(worl
     await world.hear(dispute, world.facts.report("dispute", "family", matter=dispute.data.activity_id))
 
     assert await world.rows("SELECT matter_id FROM ledger_entry") == [(dispute.data.activity_id,)] * 2
+
+
+async def test_an_officer_has_one_posting_for_days_that_touch_and_none_that_no_sheet_can_need(world: World) -> None:
+    """Otherwise thousands of made-up assignments hold up whoever is scored with him."""
+    officer = new_id()
+
+    def posted(since: date, until: date) -> Said:
+        return world.facts.assignment(officer, valid=Period(since=since, until=until))
+
+    october = [date(2026, 10, day) for day in range(1, 32)]
+    later = [date(2026, 11, 2), date(2027, 1, 1), date(2027, 1, 3)]
+    reversed_days = posted(date(2026, 12, 2), date(2026, 12, 1))
+    await world.hear(*(posted(day, day) for day in 20 * october + later), reversed_days)
+    async with world.database.engine.connect() as connection:
+        found = await postings(connection, [officer], end_of_periods([date(2026, 10, 1)]))
+    assert [(one.first, one.last) for one in found] == [
+        (date(2026, 10, 1), date(2026, 10, 31)),
+        (date(2026, 11, 2), date(2026, 11, 2)),
+    ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Literal
 from uuid import UUID
 
@@ -74,15 +75,22 @@ def stretches(sessions: Iterable[Session], begin: datetime, end: datetime) -> li
     return found
 
 
-def presence(place: Place, found: Sequence[Stretch], sessions: Iterable[Session]) -> Day:
-    """What an assignment has of a day's stretches, and of the sessions they were made from.
+def presences(
+    places: Iterable[Place], sessions: Sequence[Session], begin: datetime, end: datetime
+) -> Iterator[tuple[Place, Day]]:
+    """What each assignment has of a day's sessions; those that cover the same have the same, worked out once."""
+    found = stretches(sessions, begin, end)
+    covered = cache(partial(_presence, found, sessions))
+    for place in places:
+        yield place, covered(place.own, place.own | place.villages_of_area)
 
-    Who came has come, though every minute of his stay belongs to another or the stay had none.
-    """
-    villages = place.own
-    own = _runs(found, villages)
-    wider = _runs(found, villages | place.villages_of_area)
-    stays = [session for session in sessions if session.village in villages]
+
+def _presence(
+    found: Sequence[Stretch], sessions: Iterable[Session], own_villages: Set[str], wider_area: Set[str]
+) -> Day:
+    """Who came has come, though every minute of his stay belongs to another or the stay had none."""
+    own, wider = _runs(found, own_villages), _runs(found, wider_area)
+    stays = [session for session in sessions if session.village in own_villages]
     return Day(
         minutes_in_village=_minutes(sum(own, timedelta())),
         minutes_in_area=_minutes(sum(wider, timedelta())),

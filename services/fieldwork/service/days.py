@@ -11,7 +11,7 @@ from uuid import UUID
 from services.fieldwork.repository import sessions as repository
 from services.fieldwork.repository.sessions import OfficerDay
 from services.fieldwork.rules.places import county_of
-from services.fieldwork.rules.presence import NOTHING, Day, Place, Session, attendance, presence, stretches
+from services.fieldwork.rules.presence import NOTHING, Day, Place, Session, attendance, presences
 from shared.clock import SHANGHAI, shanghai_day
 from shared.contracts.envelope import Fact
 from shared.contracts.fieldwork import AttendanceJudgedV1, PresenceDayUpdatedV1
@@ -86,8 +86,7 @@ class Days:
     def _compare_presence(
         self, key: OfficerDay, places: Sequence[Place], sessions: Sequence[Session], stored: Sequence[Any]
     ) -> None:
-        found = stretches(sessions, *_bounds(key[1]))
-        now = {place.assignment_id: (place, presence(place, found, sessions)) for place in places}
+        now = {place.assignment_id: (place, day) for place, day in presences(places, sessions, *_bounds(key[1]))}
         before = {row.assignment_id: row for row in stored}
         # A day published for an assignment that no longer holds goes back to nothing, visibly.
         for assignment_id in sorted(now.keys() | before.keys()):

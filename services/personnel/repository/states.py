@@ -52,6 +52,12 @@ _BOUND = text(
     WHERE jurisdiction = ANY(CAST(:jurisdictions AS text[])) AND use = 'governing'
     """
 )
+_POSTS = text(
+    """
+    SELECT assignment_id, officer_id, where_type, where_id, post, role, valid_from AS since, valid_until AS until
+    FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[])) AND where_id = ANY(CAST(:places AS text[]))
+    """
+)
 _HOLD = text(
     """
     SELECT pg_advisory_xact_lock(hashtextextended('personnel ' || name, 0))
@@ -141,6 +147,20 @@ class States:
             for post in r.posts
         ]
 
+    async def posts(self, officers: Collection[UUID], places: Collection[str]) -> list[Taken]:
+        """The posts that these officers hold at these places."""
+        if not officers:
+            return []
+        rows = await self._connection.execute(_POSTS, {"officers": list(officers), "places": list(places)})
+        return [
+            Taken(
+                r.assignment_id,
+                held_post(r.officer_id, r.where_type, r.where_id, r.post, r.role),
+                Period(since=r.since, until=r.until),
+            )
+            for r in rows
+        ]
+
     async def assigned(self, officers: Sequence[UUID]) -> dict[UUID, Period]:
         """From the first to the last day of all assignments of each officer who has any."""
         if not officers:
@@ -175,6 +195,11 @@ class States:
         if after is not None:
             query = query.where(_key(table) > after)
         return (await self._connection.execute(query)).mappings().all()
+
+
+def held_post(officer: UUID, place_type: str, place: str, post: str, role: str) -> str:
+    """What an officer is assigned to once on a day; the title is a mere label."""
+    return f"{officer} {place_type} {place} {post} {role}"
 
 
 def _key(table: Table) -> Any:

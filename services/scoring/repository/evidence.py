@@ -10,16 +10,24 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# An area's villages are his for the days on which both the posting and the area are valid.
+# An area's villages are his for the days on which both the posting and the area are valid. Postings that touch or
+# overlap are one, however many were registered; one whose last day is before its first is none.
 _POSTINGS = text(
     """
-    SELECT a.officer_id, a.post, a.role, v.village,
-           GREATEST(a.valid_from, h.valid_from) AS first, LEAST(a.valid_until, h.valid_until) AS last
-    FROM known_assignment a
-    LEFT JOIN known_area h ON h.area_id = CASE a.where_type WHEN 'area' THEN CAST(a.where_id AS uuid) END
-    CROSS JOIN LATERAL unnest(CASE a.where_type WHEN 'village' THEN ARRAY[a.where_id] ELSE h.villages END) AS v(village)
-    WHERE a.officer_id = ANY(CAST(:officers AS uuid[]))
-    ORDER BY a.officer_id, v.village, first
+    SELECT officer_id, post, role, village, lower(days) AS first, upper(days) - 1 AS last
+    FROM (
+        SELECT a.officer_id, a.post, a.role, v.village,
+               unnest(range_agg(daterange(a.valid_from, a.valid_until, '[]') *
+                                COALESCE(daterange(h.valid_from, h.valid_until, '[]'), '(,)'))) AS days
+        FROM known_assignment a
+        LEFT JOIN known_area h ON h.area_id = CASE a.where_type WHEN 'area' THEN CAST(a.where_id AS uuid) END
+            AND h.valid_from <= COALESCE(h.valid_until, h.valid_from)
+        CROSS JOIN LATERAL unnest(
+            CASE a.where_type WHEN 'village' THEN ARRAY[a.where_id] ELSE h.villages END) AS v(village)
+        WHERE a.officer_id = ANY(CAST(:officers AS uuid[]))
+            AND a.valid_from <= LEAST(CAST(:until AS date), a.valid_until)
+        GROUP BY a.officer_id, a.post, a.role, v.village) AS posted
+    ORDER BY officer_id, village, first
     """
 )
 _ENTRY = """
@@ -92,10 +100,10 @@ class Posting:
     last: date | None
 
 
-async def postings(connection: AsyncConnection, officers: Collection[UUID]) -> list[Posting]:
-    """Every village these officers were ever posted to; a posting and its area that never met give none."""
-    rows = await connection.execute(_POSTINGS, {"officers": list(officers)})
-    return [Posting(*row) for row in rows if row.last is None or row.first <= row.last]
+async def postings(connection: AsyncConnection, officers: Collection[UUID], until: date) -> list[Posting]:
+    """Every village these officers are posted to by that day; a posting and its area that never met give none."""
+    rows = await connection.execute(_POSTINGS, {"officers": list(officers), "until": until})
+    return [Posting(*row) for row in rows]
 
 
 async def entries_of_officers(

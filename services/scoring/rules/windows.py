@@ -56,6 +56,11 @@ def measure_period(rubric: Rubric, day: date) -> Period:
     return window_of(day, MONTHS[rubric.readings[rubric.measure_period].get()])
 
 
+def end_of_periods(months: Iterable[date]) -> date:
+    """Return a day after which no measure period of these months goes on: none leaves its calendar year."""
+    return date(max(months, default=date.min).year, 12, 31)
+
+
 def evidence_from(rubric: Rubric, period: Period) -> date:
     """Return the first day of evidence a sheet of the period needs: quotas may reach back before it."""
     lengths = {1, *(part.months.get() for part in _shortfalls(rubric))}

@@ -56,11 +56,12 @@ class Sheets:
 
     async def _refuse_unscored(self, officer_id: UUID, day: date, named: str | None, jurisdiction: str) -> None:
         """When what governs him that month is broken, or its measure period is open, say so instead of 404."""
-        postings = await evidence.postings(self._connection, [officer_id])
+        month = window_of(day, 1)
+        postings = await evidence.postings(self._connection, [officer_id], month.last)
         mine = [p for p in postings if p.role != "backup" and p.village.startswith(jurisdiction)]
         bindings = await known_bindings(self._connection)
         for use in USES if named else USES[:1]:
-            for _, _, binding in governing(mine, bindings, use, window_of(day, 1)):
+            for _, _, binding in governing(mine, bindings, use, month):
                 if named in (None, binding.scheme):
                     self._refuse_unusable(binding.scheme)
 
@@ -74,7 +75,7 @@ class Sheets:
     async def _refuse_failed(self, officer_id: UUID, scheme: str | None, day: date, jurisdiction: str) -> None:
         """When the only reason is that it could not be computed, say so instead of 404, within the jurisdiction."""
         failed = await failure_of(self._connection, officer_id, scheme, day)
-        postings = await evidence.postings(self._connection, [officer_id]) if failed else []
+        postings = await evidence.postings(self._connection, [officer_id], date.max) if failed else []
         if failed and any(posting.village.startswith(jurisdiction) for posting in postings):
             raise SheetFailed(failed.reason, failed.next_try)
 

@@ -17,6 +17,7 @@ from services.scoring.repository.failures import Failure, forget_failures, keep_
 from services.scoring.repository.marks import Mark, mark_again, opened_months
 from services.scoring.repository.sheets import Key, StoredSheet, save_sheets, sheets_of
 from services.scoring.rules import Context, Entry, evaluate
+from services.scoring.rules.windows import end_of_periods
 from services.scoring.service.contents import NOT_APPRAISED, TAKEN_OFF, Revision, content_of, digest_of
 from services.scoring.service.entries import (
     CONNECTED,
@@ -119,11 +120,11 @@ class Recompute:
     async def computed(self, marks: Sequence[Mark]) -> Result:
         """The marked sheets as the ledger gives them now, with nothing stored looked at."""
         officers = {mark.officer_id for mark in marks}
+        months = await opened_months(self._connection)
         postings: dict[UUID, list[Posting]] = defaultdict(list)
-        for posting in await reading.postings(self._connection, officers):
+        for posting in await reading.postings(self._connection, officers, end_of_periods(months)):
             postings[posting.officer_id].append(posting)
         bindings = await known_bindings(self._connection)
-        months = await opened_months(self._connection)
         result = Result()
         jobs = [job for mark in marks for job in self._jobs(mark, postings[mark.officer_id], bindings, months, result)]
         # Of what governs and what is its shadow under one name the first counts.
