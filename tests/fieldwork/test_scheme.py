@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.fieldwork.errors import SchemeBroken
+from services.fieldwork.errors.naming import SchemeBroken
 from services.fieldwork.scheme import DetailField
 from services.fieldwork.service import kinds
 from services.fieldwork.service.kinds import Kinds

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.fieldwork.errors import TooLate
+from services.fieldwork.errors.items import TooLate
 from services.fieldwork.service.kinds import Kinds
 from services.fieldwork.service.lateness import require_in_time
 from tests.fieldwork.support import Fieldwork, arrival, codes, outcomes, rejection, stay, verdict, visit

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import orjson
 
-from services.fieldwork.errors import (
+from services.fieldwork.errors.items import (
     DetailsInvalid,
     EndsBeforeItBegins,
     InTheFuture,
     OfficerPresenceRequired,
     PersonalData,
-    SchemeUnknownYet,
     UnknownKind,
 )
+from services.fieldwork.errors.naming import SchemeUnknownYet
 from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository.changes import Change
 from services.fieldwork.rules.items import FAST_PHONE, lacks_officer, time_fault

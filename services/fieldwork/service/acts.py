@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.fieldwork.errors import NotTheStation, PostMayNotAct, SchemeUnknownYet, StationUnknownYet
+from services.fieldwork.errors.deciding import NotTheStation, PostMayNotAct
+from services.fieldwork.errors.naming import SchemeUnknownYet, StationUnknownYet
 from services.fieldwork.repository import holders
 from services.fieldwork.repository.holders import Asked, Standing
 from services.fieldwork.rules.acts import ActingPost, Holder, is_of_the_office, outranks, rank

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.fieldwork.errors import InvalidItem
+from services.fieldwork.errors.items import InvalidItem
 from services.fieldwork.repository.items import Hashes
 from services.fieldwork.rules.names import Named
 from services.fieldwork.schemas.given import Item

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.fieldwork.errors import NotKnownYet, OfficerUnknownYet, SchemeUnknownYet, VillageUnknownYet
+from services.fieldwork.errors.naming import NotKnownYet, OfficerUnknownYet, SchemeUnknownYet, VillageUnknownYet
 from services.fieldwork.service.entries import Entry
 from shared.database.unit import Unit
 from shared.reference.bindings import known_bindings

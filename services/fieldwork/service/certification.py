@@ -10,14 +10,9 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.fieldwork.errors import (
-    AlreadyCertified,
-    AlreadyRevoked,
-    CertificateNotFound,
-    InTheFuture,
-    OwnSheet,
-    StationUnknownYet,
-)
+from services.fieldwork.errors.deciding import AlreadyCertified, AlreadyRevoked, CertificateNotFound, OwnSheet
+from services.fieldwork.errors.items import InTheFuture
+from services.fieldwork.errors.naming import StationUnknownYet
 from services.fieldwork.repository import certificates as repository
 from services.fieldwork.repository import changes, holders
 from services.fieldwork.repository.certificates import Matter

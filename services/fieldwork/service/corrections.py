@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from services.fieldwork.errors import AlreadyCorrected, CorrectsAnothers, CorrectsElsewhere, CorrectsItself
+from services.fieldwork.errors.items import AlreadyCorrected, CorrectsAnothers, CorrectsElsewhere, CorrectsItself
 from services.fieldwork.repository.corrections import Corrected
 from services.fieldwork.rules.corrections import Claim, Entered, Fault, fault
 from services.fieldwork.rules.places import county_of

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.fieldwork.errors import ContentConflict, NotKnownYet
+from services.fieldwork.errors.items import ContentConflict
+from services.fieldwork.errors.naming import NotKnownYet
 from services.fieldwork.repository.items import Kept
 from services.fieldwork.rules.names import Named
 from shared.reference.queries import Work

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.fieldwork.errors import ForeignNameTaken
+from services.fieldwork.errors.naming import ForeignNameTaken
 from services.fieldwork.repository import people
 from services.fieldwork.rules.places import county_of
 from services.fieldwork.schemas.given import ForeignVillage

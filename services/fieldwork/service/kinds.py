@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from services.fieldwork.errors import SchemeBroken
+from services.fieldwork.errors.naming import SchemeBroken
 from services.fieldwork.scheme import ActivityKind, Acts, FieldworkScheme
 from shared.observability.metrics import SCHEME_BROKEN
 from shared.reference.bindings import Binding, schemes_at

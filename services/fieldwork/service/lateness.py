@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from services.fieldwork.errors import TooLate
+from services.fieldwork.errors.items import TooLate
 from services.fieldwork.service.kinds import Kinds
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.fieldwork.errors import ForeignNameShared
+from services.fieldwork.errors.naming import ForeignNameShared
 from services.fieldwork.repository.items import Called, Names
 from services.fieldwork.rules.names import ItemRef, Named
 from shared.database.unit import Unit

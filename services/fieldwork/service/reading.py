@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.fieldwork.errors import ActivityNotFound, CountyRequired, OutsideJurisdiction, StationNotFound
+from services.fieldwork.errors.deciding import ActivityNotFound, CountyRequired, StationNotFound
+from services.fieldwork.errors.naming import OutsideJurisdiction
 from services.fieldwork.repository import activities, changes, people
 from services.fieldwork.rules.places import COUNTY_DIGITS, county_of
 from services.fieldwork.schemas.told import ActivityView, Changes, ChangeView, VerdictView, WaitingActivity

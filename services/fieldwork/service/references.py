@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from services.fieldwork.errors import (
+from services.fieldwork.errors.naming import (
     BadgeShared,
     ForeignNameShared,
     NotInService,

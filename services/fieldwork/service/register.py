@@ -9,14 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from services.fieldwork.errors import (
-    EndsBeforeItBegins,
-    InTheFuture,
-    OutsideJurisdiction,
-    SessionClosed,
-    SessionTooLong,
-    SessionUnknownYet,
-)
+from services.fieldwork.errors.items import EndsBeforeItBegins, InTheFuture, SessionClosed, SessionTooLong
+from services.fieldwork.errors.naming import OutsideJurisdiction, SessionUnknownYet
 from services.fieldwork.repository import register as repository
 from services.fieldwork.repository import sessions
 from services.fieldwork.repository.changes import Change

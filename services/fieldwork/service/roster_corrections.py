@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import Row
 
-from services.fieldwork.errors import OwnRoster, ReasonRequired, RosterDecided, RosterNotFound
+from services.fieldwork.errors.deciding import OwnRoster, ReasonRequired, RosterDecided, RosterNotFound
 from services.fieldwork.repository import changes, sessions
 from services.fieldwork.repository import rosters as repository
 from services.fieldwork.repository.changes import Change

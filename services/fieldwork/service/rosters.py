@@ -10,13 +10,8 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.fieldwork.errors import (
-    OutsideJurisdiction,
-    OwnRoster,
-    ReasonRequired,
-    RosterContradicted,
-    StationUnknownYet,
-)
+from services.fieldwork.errors.deciding import OwnRoster, ReasonRequired, RosterContradicted
+from services.fieldwork.errors.naming import OutsideJurisdiction, StationUnknownYet
 from services.fieldwork.repository import changes, people
 from services.fieldwork.repository import rosters as repository
 from services.fieldwork.repository.changes import Change, What

@@ -10,17 +10,17 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import Row
 
-from services.fieldwork.errors import (
+from services.fieldwork.errors.deciding import (
     ActivityNotFound,
     AlreadyDecided,
     NothingToReplace,
-    QuantityAboveClaimed,
     ReasonRequired,
     ReplacerNotAbove,
     Superseded,
     VerifierIsAuthor,
     VerifierWasPresent,
 )
+from services.fieldwork.errors.items import QuantityAboveClaimed
 from services.fieldwork.repository import activities as repository
 from services.fieldwork.repository import changes
 from services.fieldwork.repository.changes import Change

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from services.fieldwork.errors import AlreadyEnded, CorrectsAnothers, ItemUnknownYet
+from services.fieldwork.errors.items import AlreadyEnded, CorrectsAnothers
+from services.fieldwork.errors.naming import ItemUnknownYet
 from services.fieldwork.repository import activities, register
 from services.fieldwork.repository import withdrawals as repository
 from services.fieldwork.repository.changes import Change
