@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    DateTime,
     Index,
     Integer,
     LargeBinary,
@@ -188,7 +189,9 @@ day_due = Table(
     metadata,
     Column("officer", Uuid, primary_key=True),
     Column("day", Date, primary_key=True),
+    Column("marked_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
 )
+Index("day_due_marked_at", day_due.c.marked_at, day_due.c.officer, day_due.c.day)
 
 # All of whose days are still to be marked, up to which day that was done.
 officer_due = Table(

@@ -231,3 +231,21 @@ async def test_days_that_thousands_of_stays_touch_are_worked_out_some_at_a_time(
         assert more == (ticks[-1] > 0)
     assert ticks[2] == 28, "two of them have as many as a tick takes"
     assert len(await fieldwork.facts("presence_day_updated")) == 30
+
+
+async def test_a_day_marked_again_and_again_comes_after_those_that_wait(
+    fieldwork: Fieldwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days_module, "SESSIONS", 1)
+    busy, waiting = (AUXILIARY, date(2026, 10, 19)), (AUXILIARY, date(2026, 10, 20))
+    for day in ("2026-10-19", "2026-10-20"):
+        await fieldwork.sync(*stay(f"{day}T09:00:00+08:00", f"{day}T10:00:00+08:00"))
+        await fieldwork.sync(*stay(f"{day}T11:00:00+08:00", f"{day}T12:00:00+08:00"))
+    left = []
+    for _ in range(2):
+        async with fieldwork.database.unit() as unit:
+            assert await work_out_days(unit)
+        async with fieldwork.database.unit() as unit:
+            left.append(await sessions.marked(unit.connection, 5))
+            await sessions.mark(unit.connection, [busy])
+    assert left == [[waiting], [busy]]

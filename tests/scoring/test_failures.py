@@ -21,6 +21,7 @@ from services.scoring.repository.sheets import sheets_of
 from services.scoring.rubric import Rubric
 from services.scoring.rules import Period, evidence_from
 from services.scoring.service import recompute
+from services.scoring.service import recomputing as recomputing_module
 from services.scoring.service.calendar import keep_up
 from services.scoring.service.recomputing import Recomputing
 from services.scoring.service.rubrics import Rubrics
@@ -166,6 +167,23 @@ async def test_an_officer_with_very_many_entries_is_computed_apart(
     await _tick_apart(world, recomputing)
     assert await world.rows("SELECT 1 FROM dirty_mark") == []
     assert await world.digests() == await world.from_nothing()
+
+
+async def test_after_one_with_very_many_entries_the_others_have_the_worker_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recompute, "MANY_ENTRIES", 10)
+    monkeypatch.setattr(recomputing_module, "REST", 1_000_000)
+    recomputing = Recomputing(world.rubrics)
+    await world.hear(*world.facts.visits(20))
+    await _tick(world, recomputing)
+    await _tick_apart(world, recomputing)
+    scored = await world.digests()
+
+    await world.hear(*world.facts.visits(1))
+    await _tick(world, recomputing)
+    await _tick_apart(world, recomputing)
+    assert await world.digests() == scored, "his next turn has not come"
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -83,16 +83,14 @@ _MARK_DAYS_OVER = text(
     )
 )
 
-_TAKE = text(
-    """
-    DELETE FROM day_due USING (
-        SELECT officer, day FROM day_due ORDER BY officer, day LIMIT :limit FOR UPDATE SKIP LOCKED) AS taken
-    WHERE day_due.officer = taken.officer AND day_due.day = taken.day
-    RETURNING day_due.officer, day_due.day
-    """
-)
+# The longest marked first: a day that is marked again and again comes after what waits.
+_MARKED = text("SELECT officer, day FROM day_due ORDER BY marked_at, officer, day LIMIT :limit FOR UPDATE SKIP LOCKED")
 
 _DUE = "unnest(CAST(:officers AS uuid[]), CAST(:days AS date[])) AS due(officer, day)"
+
+_TAKE = text(
+    f"DELETE FROM day_due USING {_DUE} WHERE day_due.officer = due.officer AND day_due.day = due.day"  # noqa: S608
+)
 
 # The longest session has 31 days: an earlier arrival cannot reach into the day.
 _SESSIONS = text(
@@ -211,9 +209,14 @@ async def mark_days_over(connection: AsyncConnection, today: date, limit: int) -
     return (await connection.execute(_MARK_DAYS_OVER, {"today": today, "limit": limit})).rowcount
 
 
-async def take(connection: AsyncConnection, limit: int) -> list[OfficerDay]:
-    """Take marked days that no other worker has; whoever marks one of them meanwhile waits and marks it again."""
-    return [(row.officer, row.day) for row in await connection.execute(_TAKE, {"limit": limit})]
+async def marked(connection: AsyncConnection, limit: int) -> list[OfficerDay]:
+    """Marked days that no other worker has, the longest marked first; held until the commit."""
+    return [(row.officer, row.day) for row in await connection.execute(_MARKED, {"limit": limit})]
+
+
+async def take(connection: AsyncConnection, days: Collection[OfficerDay]) -> None:
+    """Take these marks; whoever marks one of the days meanwhile waits and marks it again."""
+    await connection.execute(_TAKE, _columns(days))
 
 
 async def how_many(connection: AsyncConnection, days: Collection[OfficerDay], most: int) -> dict[OfficerDay, int]:

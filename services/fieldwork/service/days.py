@@ -38,26 +38,23 @@ async def spread_marks(unit: Unit) -> bool:
 
 async def work_out_days(unit: Unit) -> bool:
     """Work out marked days; True when there may be more."""
-    taken = await repository.take(unit.connection, BATCH)
-    if not taken:
+    marked = await repository.marked(unit.connection, BATCH)
+    if not marked:
         return False
-    now, later = _in_one_go(taken, await repository.how_many(unit.connection, taken, SESSIONS))
-    await repository.mark(unit.connection, later)
+    now = _in_one_go(marked, await repository.how_many(unit.connection, marked, SESSIONS))
+    await repository.take(unit.connection, now)
     await Days(unit).work_out(now)
-    return bool(later) or len(taken) == BATCH
+    return len(now) < len(marked) or len(marked) == BATCH
 
 
-def _in_one_go(
-    taken: Sequence[OfficerDay], sessions: Mapping[OfficerDay, int]
-) -> tuple[list[OfficerDay], list[OfficerDay]]:
-    """The first days that have no more sessions together than a tick may read, one at least, and the others."""
-    total, now = 0, list[OfficerDay]()
-    for day in sorted(taken):
+def _in_one_go(marked: Sequence[OfficerDay], sessions: Mapping[OfficerDay, int]) -> Sequence[OfficerDay]:
+    """The first days that have no more sessions together than a tick may read, one at least."""
+    total = 0
+    for number, day in enumerate(marked):
         total += sessions.get(day, 0)
-        if now and total > SESSIONS:
-            break
-        now.append(day)
-    return now, sorted(taken)[len(now) :]
+        if number and total > SESSIONS:
+            return marked[:number]
+    return marked
 
 
 class Days:
