@@ -69,6 +69,7 @@ _OFFICERS = text(
 )
 
 # An office has no dates here: who is of it now was of it, as far as we know. Divisions come padded with zeros.
+# Assignments whose days touch are one span, however many there are.
 _BELONGS = text(
     """
     WITH offices AS (
@@ -77,15 +78,19 @@ _BELONGS = text(
         JOIN known_organisation o ON o.org_id IN (p.station, p.employer)
         WHERE p.officer_id = ANY(CAST(:officers AS uuid[]))
     ), places AS (
-        SELECT officer_id, code, CAST(NULL AS date) AS valid_from, CAST(NULL AS date) AS valid_until FROM offices
+        SELECT officer_id, code, CAST('(,)' AS daterange) AS days FROM offices
         UNION ALL
         SELECT a.officer_id, unnest(CASE a.where_type WHEN 'village' THEN ARRAY[a.where_id] ELSE held.villages END),
-               a.valid_from, a.valid_until
+               daterange(a.valid_from, a.valid_until, '[]')
         FROM known_assignment a
         LEFT JOIN known_area held ON held.area_id = CASE a.where_type WHEN 'area' THEN CAST(a.where_id AS uuid) END
         WHERE a.officer_id = ANY(CAST(:officers AS uuid[])) AND a.where_type IN ('village', 'area')
+          AND a.valid_from <= COALESCE(a.valid_until, a.valid_from)
+    ), spans AS (
+        SELECT officer_id, unnest(range_agg(days)) AS days FROM places
+        WHERE starts_with(code, :division) GROUP BY officer_id
     )
-    SELECT DISTINCT officer_id, valid_from, valid_until, false AS over FROM places WHERE starts_with(code, :division)
+    SELECT officer_id, lower(days) AS valid_from, upper(days) - 1 AS valid_until, false AS over FROM spans
     UNION ALL
     SELECT DISTINCT officer_id, CAST(NULL AS date), CAST(NULL AS date), true FROM offices
     WHERE his_own AND starts_with(:division, regexp_replace(code, '(0{10}|0{8}|0{6}|0{3})$', ''))

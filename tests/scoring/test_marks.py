@@ -6,14 +6,16 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.scoring.handlers import HANDLERS
+from services.scoring.repository.marks import take_marks
 from services.scoring.repository.sheets import Key
 from shared.ids import new_id
 from tests.scoring.facts import DAY, OFFICER, OTHER_VILLAGE, VILLAGE, Said, at
@@ -200,3 +202,20 @@ async def test_work_that_turns_out_to_be_of_another_matter_marks_the_matter_it_l
     key = (OFFICER, "wenquan", date(2026, 11, 1))
     assert (await stored(world))[key] != before[key]
     assert await stored(world) == await world.from_nothing(EVERYBODY)
+
+
+@pytest.mark.parametrize(("officers", "facts", "taken"), [(1, 5_000, True), (30, 20, False)])
+async def test_hundreds_of_facts_keep_others_waiting_only_when_they_are_many_officers(
+    world: World, officers: int, facts: int, taken: bool
+) -> None:
+    marks = """
+        INSERT INTO dirty_mark (officer_id, since, until, facts, marked_at)
+        SELECT id, date '2026-10-01', date '2026-10-31', :facts, clock_timestamp() + CAST(:ago AS interval)
+        FROM unnest(CAST(:ids AS uuid[])) AS of(id)
+    """
+    ids = [UUID(int=1_000 + number) for number in range(officers)]
+    async with world.database.unit() as unit:
+        await unit.connection.execute(text("DELETE FROM dirty_mark"))
+        await unit.connection.execute(text(marks), {"ids": ids, "facts": facts, "ago": timedelta(minutes=1)})
+        await unit.connection.execute(text(marks), {"ids": [OFFICER], "facts": 1, "ago": timedelta(seconds=-0.1)})
+        assert [mark.officer_id for mark in await take_marks(unit.connection, 10)] == [OFFICER] * taken

@@ -99,18 +99,20 @@ _TAKEN = """mine AS (
 # A single fact is scored at once. During a backlog, which shows as hundreds of facts within half a second, an officer
 # waits until his facts have had two seconds to come in, and only a few are scored at a time: else every batch would
 # have all of them scored again. The rate of facts decides and not the length of the queue, so that it always drains.
+# Hundreds of facts of one officer are no backlog: he waits alone.
+_RECENT = "FILTER (WHERE marked_at > clock_timestamp() - interval '500 milliseconds')"
 _TAKE = text(
     f"""
     WITH recent AS (
-        SELECT sum(facts) FILTER (WHERE marked_at > clock_timestamp() - interval '500 milliseconds') > :many AS busy
-        FROM dirty_mark
+        SELECT sum(LEAST(facts, :of_one)) {_RECENT} > :many AS busy
+        FROM dirty_mark WHERE officer_id <> ALL(CAST(:without AS uuid[]))
     ), due AS (
         SELECT officer_id FROM dirty_mark m
         WHERE officer_id <> ALL(CAST(:without AS uuid[])) AND {_MAY_BE_TRIED}
         GROUP BY officer_id
         HAVING min(marked_at) < clock_timestamp() - interval '2 seconds'
             OR (max(marked_at) < clock_timestamp() - interval '10 milliseconds'
-                AND (SELECT busy FROM recent) IS NOT TRUE)
+                AND sum(facts) {_RECENT} > :many IS NOT TRUE AND (SELECT busy FROM recent) IS NOT TRUE)
         ORDER BY min(marked_at)
         LIMIT (SELECT CASE WHEN busy THEN CAST(:few AS int) ELSE CAST(:most AS int) END FROM recent)
     ), {_TAKEN}
@@ -135,7 +137,7 @@ _AGAIN = text(
         AS m(officer_id, since, until)
     """
 )
-MANY, FEW = 300, 2
+MANY, OF_ONE, FEW = 300, 20, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ async def take_marks(connection: AsyncConnection, most: int, without: Collection
 
     Officers whose last try failed as a whole wait for their next one.
     """
-    asked = {"most": most, "few": min(FEW, most), "many": MANY, "without": list(without)}
+    asked = {"most": most, "few": min(FEW, most), "many": MANY, "of_one": OF_ONE, "without": list(without)}
     return [Mark(row.officer_id, row.since, row.until) for row in await connection.execute(_TAKE, asked)]
 
 
