@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.personnel import tables
-from services.personnel.schemas.items import Item, Ref
+from services.personnel.schemas.items import AssignmentItem, Item, Ref
 from shared.contracts.base import FactData, Period
 from shared.identifiers import normal_badge
 from shared.reference.states import as_columns
@@ -54,8 +54,13 @@ _BOUND = text(
 )
 _POSTS = text(
     """
-    SELECT assignment_id, officer_id, where_type, where_id, post, role, valid_from AS since, valid_until AS until
-    FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[])) AND where_id = ANY(CAST(:places AS text[]))
+    SELECT DISTINCT a.assignment_id, a.officer_id, a.where_type, a.where_id, a.post, a.role,
+           a.valid_from AS since, a.valid_until AS until
+    FROM unnest(CAST(:officers AS uuid[]), CAST(:types AS text[]), CAST(:places AS text[]), CAST(:posts AS text[]),
+                CAST(:roles AS text[]), CAST(:firsts AS date[]), CAST(:lasts AS date[]))
+        AS w(officer_id, where_type, where_id, post, role, first, last)
+    JOIN assignment a USING (officer_id, where_type, where_id, post, role)
+    WHERE a.valid_from <= COALESCE(w.last, 'infinity') AND w.first <= COALESCE(a.valid_until, 'infinity')
     """
 )
 _HOLD = text(
@@ -147,18 +152,26 @@ class States:
             for post in r.posts
         ]
 
-    async def posts(self, officers: Collection[UUID], places: Collection[str]) -> list[Taken]:
-        """The posts that these officers hold at these places."""
-        if not officers:
+    async def posts(self, wanted: Sequence[AssignmentItem]) -> list[Taken]:
+        """Who holds what these assignments want, on one of their days."""
+        if not wanted:
             return []
-        rows = await self._connection.execute(_POSTS, {"officers": list(officers), "places": list(places)})
+        columns = {
+            "officers": [item.officer_id for item in wanted],
+            "types": [item.where.type for item in wanted],
+            "places": [item.where.id for item in wanted],
+            "posts": [item.post for item in wanted],
+            "roles": [item.role for item in wanted],
+            "firsts": [item.valid.since for item in wanted],
+            "lasts": [item.valid.until for item in wanted],
+        }
         return [
             Taken(
                 r.assignment_id,
                 held_post(r.officer_id, r.where_type, r.where_id, r.post, r.role),
                 Period(since=r.since, until=r.until),
             )
-            for r in rows
+            for r in await self._connection.execute(_POSTS, columns)
         ]
 
     async def assigned(self, officers: Sequence[UUID]) -> dict[UUID, Period]:

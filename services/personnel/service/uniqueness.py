@@ -28,7 +28,7 @@ class Uniqueness:
         places = {item.jurisdiction for item in items if isinstance(item, BindingItem)}
         posted = [item for item in items if isinstance(item, AssignmentItem)]
         await states.hold((*(f"badge {badge}" for badge in badges), *(f"binding {place}" for place in places)))
-        posts = await states.posts({item.officer_id for item in posted}, {item.where.id for item in posted})
+        posts = await states.posts(posted)
         return cls([*await states.badges(badges), *await states.bound(places), *posts])
 
     def refusal(self, item: Item) -> Problem | None:
