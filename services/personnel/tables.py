@@ -117,7 +117,7 @@ assignment = Table(
     "assignment",
     metadata,
     Column("assignment_id", Uuid, primary_key=True),
-    _one("officer_id", "officer.officer_id"),
+    Column("officer_id", Uuid, ForeignKey("officer.officer_id"), nullable=False),
     _text("post"),
     _text("role"),
     _text("title", nullable=True),
@@ -128,6 +128,7 @@ assignment = Table(
     *_valid_and_home(),
 )
 Index("assignment_where", assignment.c.where_type, assignment.c.where_id)
+Index("assignment_post", *(assignment.c[name] for name in ("officer_id", "where_id", "post", "role", "valid_from")))
 
 prevention_group = Table(
     "prevention_group",
