@@ -147,6 +147,14 @@ class AssignmentOverlaps(Problem):
     title = "该人员当日已在该地任该岗位"
 
 
+class TooManyAssignments(Problem):
+    """The officer has as many assignments, past ones too, as one may have; `most` says how many."""
+
+    status = 409
+    code = "personnel.too_many_assignments"
+    title = "该人员的派驻记录过多"
+
+
 class UnknownScheme(Problem):
     """No such scheme in this installation; `schemes` lists those that there are."""
 

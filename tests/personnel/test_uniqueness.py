@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.personnel.service import states
 from shared.ids import new_id
 from tests.personnel.support import COUNTY, OTHER_VILLAGE, VILLAGE, Body, Personnel, assignment, officer, organisation
 
@@ -201,3 +202,20 @@ async def test_of_two_that_post_somebody_at_once_one_is_refused(personnel: Perso
     both = [assignment(one, VILLAGE) for _ in range(2)]
     answers = await asyncio.gather(*(personnel.put(f"/v1/assignments/{b['assignment_id']}", b) for b in both))
     assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+async def test_an_officer_has_no_more_assignments_than_can_be_read_at_once(
+    personnel: Personnel, station: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "MOST_ASSIGNMENTS", 3)
+    one, other = officer(station), officer(station)
+    await personnel.store("officers", one, other)
+    days = [{"from": f"2026-10-{day:02}", "to": f"2026-10-{day:02}"} for day in range(1, 6)]
+    held = [assignment(one, VILLAGE, valid=day) for day in days]
+    assert [outcome(o) for o in await personnel.put_all("assignments", held)] == [
+        *("created", "created", "created", "personnel.too_many_assignments", "personnel.too_many_assignments")
+    ]
+    still = [held[0] | {"title": "治安主任"}, held[3], assignment(other, VILLAGE)]
+    assert [outcome(o) for o in await personnel.put_all("assignments", still)] == [
+        *("changed", "personnel.too_many_assignments", "created")
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -75,6 +75,14 @@ _ASSIGNED = text(
     SELECT officer_id, min(valid_from) AS since,
            CASE WHEN bool_and(valid_until IS NOT NULL) THEN max(valid_until) END AS until
     FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[])) GROUP BY officer_id
+    """
+)
+
+
+_HOW_MANY = text(
+    """
+    SELECT officer_id, count(*) AS assignments FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[]))
+    GROUP BY officer_id
     """
 )
 
@@ -173,6 +181,13 @@ class States:
             )
             for r in await self._connection.execute(_POSTS, columns)
         ]
+
+    async def assignments(self, officers: Collection[UUID]) -> Counter[UUID]:
+        """How many assignments these officers have."""
+        if not officers:
+            return Counter()
+        found = await self._connection.execute(_HOW_MANY, {"officers": list(officers)})
+        return Counter({row.officer_id: row.assignments for row in found})
 
     async def assigned(self, officers: Sequence[UUID]) -> dict[UUID, Period]:
         """From the first to the last day of all assignments of each officer who has any."""

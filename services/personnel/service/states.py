@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from services.personnel.errors import (
     PersonnelNotFound,
     RefersToItself,
     RepeatedInBatch,
+    TooManyAssignments,
 )
 from services.personnel.repository.officers import OfficerNumbers, SealedNumber
 from services.personnel.repository.states import Change, Known, States
@@ -35,6 +37,9 @@ from shared.security.audit import AuditEntry, record_audits
 from shared.security.principal import Principal
 from shared.security.vault import Vault
 from shared.web.problems import Problem
+
+MOST_ASSIGNMENTS = 1_000
+"""Of one officer, past ones too: no career has so many, and every service reads all of his at once."""
 
 Result = Literal["created", "changed", "unchanged"] | Problem
 
@@ -54,7 +59,8 @@ class WholeStates:
         await states.lock(ref for item in items for ref in item.held())
         known = await states.known(ref for item in items for ref in (item.ref, *item.references()))
         assigned = await states.assigned([item.officer_id for item in items if isinstance(item, OfficerItem)])
-        judged = self._judge(items, known, assigned, await Uniqueness.of(states, items))
+        numbers = await states.assignments({item.officer_id for item in items if isinstance(item, AssignmentItem)})
+        judged = self._judge(items, known, assigned, numbers, await Uniqueness.of(states, items))
         accepted = [item for item, problem in zip(items, judged, strict=True) if problem is None]
         changes = [Change(item.whole_state(), known[item.ref].jurisdiction) for item in accepted]
         written = await states.save(kind, changes)
@@ -95,6 +101,7 @@ class WholeStates:
         items: Sequence[Item],
         known: dict[Ref, Known],
         assigned: Mapping[UUID, Period],
+        numbers: Counter[UUID],
         uniqueness: Uniqueness,
     ) -> list[Problem | None]:
         """A problem for each that breaks a rule; the others become known to those after them."""
@@ -107,12 +114,15 @@ class WholeStates:
                 or self._refusal(item, known)
                 or _outside_service(item, known, assigned)
                 or _outlasts_its_place(item, known)
+                or _too_many(item, known, numbers)
                 or (self.schemes.refusal(item) if isinstance(item, BindingItem) else None)
                 or uniqueness.refusal(item)
             )
             seen.add(item.ref)
             judged.append(problem)
             if problem is None:
+                if isinstance(item, AssignmentItem):
+                    numbers[item.officer_id] += item.ref not in known
                 known[item.ref] = self._as_known(item, known)
         return judged
 
@@ -197,6 +207,12 @@ def _outlasts_its_place(item: Item, known: Mapping[Ref, Known]) -> Problem | Non
     if item.valid.until is not None and item.valid.until <= end:
         return None
     return OutlastsItsPlace("请把派驻的截止日期放在该地撤并之前", place_ends=str(end))
+
+
+def _too_many(item: Item, known: Mapping[Ref, Known], numbers: Mapping[UUID, int]) -> Problem | None:
+    if isinstance(item, AssignmentItem) and item.ref not in known and numbers[item.officer_id] >= MOST_ASSIGNMENTS:
+        return TooManyAssignments("请修改已有的派驻,不要逐日新建", most=MOST_ASSIGNMENTS)
+    return None
 
 
 def _inside(inner: Period, outer: Period | Known) -> bool:
