@@ -21,6 +21,8 @@ from shared.turns import in_turns
 BATCH = 500
 SESSIONS = 10_000
 """So many of them are read and worked out in one tick: a day may be touched by thousands that somebody made up."""
+CROWDED = 1_000
+"""After a day with so many, which nobody has in truth, the worker is the others' until the next interval."""
 OFFICERS = 20
 WITHDRAWN = "withdrawn"
 """Kept as the judgement of a day whose roster no longer holds."""
@@ -37,24 +39,27 @@ async def spread_marks(unit: Unit) -> bool:
 
 
 async def work_out_days(unit: Unit) -> bool:
-    """Work out marked days; True when there may be more."""
+    """Work out marked days; True when there may be more that should not wait."""
     marked = await repository.marked(unit.connection, BATCH)
     if not marked:
         return False
-    now = _in_one_go(marked, await repository.how_many(unit.connection, marked, SESSIONS))
+    sessions = await repository.how_many(unit.connection, marked, SESSIONS)
+    now = _in_one_go(marked, sessions)
     await repository.take(unit.connection, now)
     await Days(unit).work_out(now)
-    return len(now) < len(marked) or len(marked) == BATCH
+    return sessions.get(marked[0], 0) < CROWDED and (len(now) < len(marked) or len(marked) == BATCH)
 
 
-def _in_one_go(marked: Sequence[OfficerDay], sessions: Mapping[OfficerDay, int]) -> Sequence[OfficerDay]:
-    """The first days that have no more sessions together than a tick may read, one at least."""
-    total = 0
-    for number, day in enumerate(marked):
+def _in_one_go(marked: Sequence[OfficerDay], sessions: Mapping[OfficerDay, int]) -> list[OfficerDay]:
+    """The day that was marked first, and of the others those with the fewest sessions, as many as a tick may read."""
+    first, *others = marked
+    now, total = [first], 0
+    for day in sorted(others, key=lambda day: sessions.get(day, 0)):
         total += sessions.get(day, 0)
-        if number and total > SESSIONS:
-            return marked[:number]
-    return marked
+        if total >= SESSIONS:
+            break
+        now.append(day)
+    return now
 
 
 class Days:

@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 25
 """Officers in one transaction; the consumer beside it goes first after each."""
-REST = 3
-"""After one with very many entries the next waits so many times as long as he took: three quarters are the others'."""
+REST = 9
+"""After one with very many entries the next waits so many times as long as he took: nine tenths are the others'."""
 
 
 class Recomputing:
