@@ -89,7 +89,7 @@ async def test_no_topic_holds_it(county: County, accepted: list[httpx.Response])
                 if any(trace.encode() in whole for trace in TRACES):
                     found.add((partition.topic, record.key))
     await consumer.stop()
-    assert seen == sum(ends.values()) > 1000
+    assert seen >= sum(ends.values()) > 1000  # heartbeats go on
     assert found == set()
 
 
