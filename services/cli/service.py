@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,6 +10,9 @@ import typer
 
 from services.cli.failures import told_in_words
 from shared.settings import ServiceSettings
+
+YIELDS = 10
+"""An API gives way to the workers of its machine: what was accepted goes on before more is accepted."""
 
 
 def service_commands(service: str, owns: str) -> typer.Typer:
@@ -26,6 +30,7 @@ def service_commands(service: str, owns: str) -> typer.Typer:
         with told_in_words():
             app = app_module(service).create_app(settings)
         collect_less()
+        os.nice(YIELDS)
         uvicorn.run(
             app,
             host=settings.host,

@@ -1,4 +1,4 @@
-"""One child process: its own session, its own log file, gone when we are gone."""
+"""One child process: its own group, its own log file, gone when we are gone."""
 
 import contextlib
 import os
@@ -57,7 +57,8 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._env,
-                start_new_session=True,
+                # Not a session of its own: Linux would share the processor between sessions, whatever a process's nice.
+                process_group=0,
             )
         self._group = self._process.pid
         self._lifeline.watch(self._group)
