@@ -47,15 +47,15 @@ async def work_out_days(unit: Unit) -> bool:
     now = _in_one_go(marked, sessions)
     await repository.take(unit.connection, now)
     await Days(unit).work_out(now)
-    return sessions.get(marked[0], 0) < CROWDED and (len(now) < len(marked) or len(marked) == BATCH)
+    return sessions[marked[0]] < CROWDED and (len(now) < len(marked) or len(marked) == BATCH)
 
 
 def _in_one_go(marked: Sequence[OfficerDay], sessions: Mapping[OfficerDay, int]) -> list[OfficerDay]:
     """The day that was marked first, and of the others those with the fewest sessions, as many as a tick may read."""
     first, *others = marked
     now, total = [first], 0
-    for day in sorted(others, key=lambda day: sessions.get(day, 0)):
-        total += sessions.get(day, 0)
+    for day in sorted(others, key=sessions.__getitem__):
+        total += sessions[day]
         if total >= SESSIONS:
             break
         now.append(day)

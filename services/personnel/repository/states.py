@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -72,17 +72,9 @@ _HOLD = text(
 
 _ASSIGNED = text(
     """
-    SELECT officer_id, min(valid_from) AS since,
+    SELECT officer_id, count(*) AS number, min(valid_from) AS since,
            CASE WHEN bool_and(valid_until IS NOT NULL) THEN max(valid_until) END AS until
     FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[])) GROUP BY officer_id
-    """
-)
-
-
-_HOW_MANY = text(
-    """
-    SELECT officer_id, count(*) AS assignments FROM assignment WHERE officer_id = ANY(CAST(:officers AS uuid[]))
-    GROUP BY officer_id
     """
 )
 
@@ -105,6 +97,14 @@ class Taken:
     by: UUID
     what: str
     when: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """How many assignments an officer has, and from the first to the last day of them all."""
+
+    number: int
+    days: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +182,12 @@ class States:
             for r in await self._connection.execute(_POSTS, columns)
         ]
 
-    async def assignments(self, officers: Collection[UUID]) -> Counter[UUID]:
-        """How many assignments these officers have."""
-        if not officers:
-            return Counter()
-        found = await self._connection.execute(_HOW_MANY, {"officers": list(officers)})
-        return Counter({row.officer_id: row.assignments for row in found})
-
-    async def assigned(self, officers: Sequence[UUID]) -> dict[UUID, Period]:
-        """From the first to the last day of all assignments of each officer who has any."""
+    async def assigned(self, officers: Collection[UUID]) -> dict[UUID, Assigned]:
+        """What all assignments of each officer who has any come to."""
         if not officers:
             return {}
-        found = await self._connection.execute(_ASSIGNED, {"officers": officers})
-        return {row.officer_id: Period(since=row.since, until=row.until) for row in found}
+        found = await self._connection.execute(_ASSIGNED, {"officers": list(officers)})
+        return {r.officer_id: Assigned(r.number, Period(since=r.since, until=r.until)) for r in found}
 
     async def save(self, kind: type[Item], changes: Sequence[Change]) -> dict[str, bool]:
         """Write the states; the keys of those that are new (True) or changed (False)."""

@@ -24,7 +24,7 @@ from services.personnel.errors import (
     TooManyAssignments,
 )
 from services.personnel.repository.officers import OfficerNumbers, SealedNumber
-from services.personnel.repository.states import Change, Known, States
+from services.personnel.repository.states import Assigned, Change, Known, States
 from services.personnel.rules import periods
 from services.personnel.schemas.items import AssignmentItem, BindingItem, Item, OfficerItem, Ref
 from services.personnel.service.schemes import Schemes
@@ -58,9 +58,8 @@ class WholeStates:
         states = States(self.unit.connection)
         await states.lock(ref for item in items for ref in item.held())
         known = await states.known(ref for item in items for ref in (item.ref, *item.references()))
-        assigned = await states.assigned([item.officer_id for item in items if isinstance(item, OfficerItem)])
-        numbers = await states.assignments({item.officer_id for item in items if isinstance(item, AssignmentItem)})
-        judged = self._judge(items, known, assigned, numbers, await Uniqueness.of(states, items))
+        officers = {item.officer_id for item in items if isinstance(item, OfficerItem | AssignmentItem)}
+        judged = self._judge(items, known, await states.assigned(officers), await Uniqueness.of(states, items))
         accepted = [item for item, problem in zip(items, judged, strict=True) if problem is None]
         changes = [Change(item.whole_state(), known[item.ref].jurisdiction) for item in accepted]
         written = await states.save(kind, changes)
@@ -100,11 +99,11 @@ class WholeStates:
         self,
         items: Sequence[Item],
         known: dict[Ref, Known],
-        assigned: Mapping[UUID, Period],
-        numbers: Counter[UUID],
+        assigned: Mapping[UUID, Assigned],
         uniqueness: Uniqueness,
     ) -> list[Problem | None]:
         """A problem for each that breaks a rule; the others become known to those after them."""
+        numbers = Counter({officer: his.number for officer, his in assigned.items()})
         judged: list[Problem | None] = []
         seen: set[Ref] = set()
         for item in items:
@@ -192,11 +191,11 @@ def _passed_on(item: Item, known: Mapping[Ref, Known]) -> Problem | None:
     return None
 
 
-def _outside_service(item: Item, known: Mapping[Ref, Known], assigned: Mapping[UUID, Period]) -> Problem | None:
+def _outside_service(item: Item, known: Mapping[Ref, Known], assigned: Mapping[UUID, Assigned]) -> Problem | None:
     if isinstance(item, AssignmentItem) and not _inside(item.valid, officer := known[item.officer]):
         return OutsideOfficerPeriod("请把派驻期限放在人员任职期限之内", officer_valid=_days(officer))
-    if isinstance(item, OfficerItem) and (posts := assigned.get(item.officer_id)) and not _inside(posts, item.valid):
-        return OutsideOfficerPeriod("请先结束或调整其派驻,再更改任职期限", assigned=_days(posts))
+    if isinstance(item, OfficerItem) and (his := assigned.get(item.officer_id)) and not _inside(his.days, item.valid):
+        return OutsideOfficerPeriod("请先结束或调整其派驻,再更改任职期限", assigned=_days(his.days))
     return None
 
 

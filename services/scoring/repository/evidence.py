@@ -18,7 +18,7 @@ _POSTINGS = text(
     FROM (
         SELECT a.officer_id, a.post, a.role, v.village,
                unnest(range_agg(daterange(a.valid_from, a.valid_until, '[]') *
-                                COALESCE(daterange(h.valid_from, h.valid_until, '[]'), '(,)'))) AS days
+                                daterange(h.valid_from, h.valid_until, '[]'))) AS days
         FROM known_assignment a
         LEFT JOIN known_area h ON h.area_id = CASE a.where_type WHEN 'area' THEN CAST(a.where_id AS uuid) END
             AND h.valid_from <= COALESCE(h.valid_until, h.valid_from)
